@@ -1,0 +1,222 @@
+//! The command line, and nothing of what it does.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A git hook manager that treats model calls as a metered utility.
+///
+/// Every changed line is dropped with proof, answered by a rule, sent to a model inside a hard
+/// limit, or listed as NOT REVIEWED with the reason. `hookgate dry-run` shows it before it happens.
+#[derive(Debug, Parser)]
+#[command(name = "hookgate", version, verbatim_doc_comment)]
+#[command(
+    after_help = "Exit codes: 0 allowed, 1 blocked, 2 usage or configuration error, 3 a required review\n\
+                        or consent is missing. HOOKGATE=0 in the environment skips every hook."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to colour.
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|always|never",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub color: Color,
+    /// Say more: what was dropped and what rules answered.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented hookgate.toml.
+    Init(Init),
+    /// Put the hooks into this repository; a hook that is there is kept and runs first.
+    Install(Install),
+    /// Take the hooks out, and put back those that were there before.
+    Uninstall,
+    /// Do what a hook does: check, review inside the limit, allow or refuse.
+    Run(Run),
+    /// Show what a hook would send, and what it would take, without sending it.
+    DryRun(DryRun),
+    /// Check the installation, the configuration and the ledger.
+    Doctor,
+    /// Show, give or take back consent to what hookgate.toml asks for.
+    Trust(Trust),
+    /// Watch it work, in a scratch repository.
+    Demo(Demo),
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Replace a hookgate.toml that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `install`.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// The hooks to put in.
+    #[arg(
+        long = "hook",
+        value_name = "HOOK",
+        value_delimiter = ',',
+        default_value = "pre-commit,pre-push",
+        hide_possible_values = true
+    )]
+    pub hooks: Vec<Hook>,
+    /// Consent to what hookgate.toml asks for, if this is its hash.
+    #[arg(long, value_name = "HASH")]
+    pub accept: Option<String>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The hook: pre-commit or pre-push.
+    #[arg(hide_possible_values = true)]
+    pub hook: Hook,
+    /// What to look at, other than what git says.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Look at every tracked file as if it were new.
+    #[arg(long, conflicts_with_all = ["from_ref", "to_ref"])]
+    pub all_files: bool,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: Format,
+    /// What git passes to the hook.
+    #[arg(last = true, value_name = "GIT'S ARGUMENTS")]
+    pub arguments: Vec<OsString>,
+}
+
+/// `dry-run`.
+#[derive(Debug, Args)]
+pub struct DryRun {
+    /// The hook whose limits and tiers count.
+    #[arg(default_value = "pre-commit", hide_possible_values = true)]
+    pub hook: Hook,
+    /// Look at a commit against its parent.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_ref", "to_ref"])]
+    pub commit: Option<String>,
+    /// What to look at, other than what git says.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Count as if no limit were set.
+    #[arg(long)]
+    pub no_limit: bool,
+    /// Print the exact bytes of every request.
+    #[arg(long)]
+    pub show_payload: bool,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: Format,
+}
+
+/// A range of commits in place of the index or of what is pushed.
+#[derive(Debug, Args)]
+pub struct Scope {
+    /// Look at what changed since this revision.
+    #[arg(long, value_name = "REV", requires = "to_ref")]
+    pub from_ref: Option<String>,
+    /// … up to this one.
+    #[arg(long, value_name = "REV", requires = "from_ref")]
+    pub to_ref: Option<String>,
+}
+
+/// `trust`.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Trust {
+    /// Print the hash of what is asked for.
+    #[arg(long)]
+    pub hash: bool,
+    /// Consent, if this is the hash of what is asked for.
+    #[arg(long, value_name = "HASH")]
+    pub accept: Option<String>,
+    /// Take consent back.
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Keep the scratch repository.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// A hook that hookgate can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Hook {
+    /// Looks at the index.
+    PreCommit,
+    /// Looks at what is about to be pushed.
+    PrePush,
+}
+
+impl Hook {
+    /// Git's name for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PreCommit => "pre-commit",
+            Self::PrePush => "pre-push",
+        }
+    }
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs; version 1.
+    Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Also in files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shim_passes_gits_arguments_through() {
+        let line = ["hookgate", "run", "pre-push", "--", "origin", "--all-files"];
+        let Command::Run(run) = Cli::try_parse_from(line).unwrap().command else { panic!("not run") };
+        assert_eq!(run.hook, Hook::PrePush);
+        assert!(!run.all_files);
+        assert_eq!(run.arguments, ["origin", "--all-files"]);
+    }
+
+    #[test]
+    fn half_a_range_is_wrong_usage() {
+        let error = Cli::try_parse_from(["hookgate", "run", "pre-commit", "--from-ref", "a"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+}

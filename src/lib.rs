@@ -1,0 +1,8 @@
+//! A git hook manager that treats model calls as a metered utility.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
+
+pub mod text;
+pub mod tokens;
+pub mod exit;
+pub mod git;
+pub mod cli;
