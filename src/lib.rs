@@ -6,3 +6,4 @@ pub mod tokens;
 pub mod exit;
 pub mod git;
 pub mod cli;
+pub mod change;

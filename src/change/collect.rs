@@ -1,0 +1,157 @@
+//! From git to a change set: blobs by object id, and nothing of the repository written.
+
+use super::classify::paths::class_of;
+use super::{Change, ChangeSet, Content, Edit, LineRange, Opaque, Side, Tip};
+use crate::git::{self, Blob, Comparison, Delta, Entry, FileMode, GitError, ObjectId, Repository};
+
+/// Bytes above which a blob is not read at all.
+pub const READ_LIMIT: u64 = 16 << 20;
+
+/// Bytes in which a NUL makes a file binary; git looks at as many.
+const BINARY_PROBE: usize = 8000;
+
+/// Which changes to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// `HEAD` against the index that git names.
+    Staged,
+    /// One commit against another; without the first, everything that the second contains.
+    Commits(Option<ObjectId>, ObjectId),
+    /// Every file of the index, as if it were new.
+    AllFiles,
+}
+
+/// The same range as `git diff -U3` prints it, which is what hookgate is measured against; none
+/// where nothing is compared.
+///
+/// # Errors
+/// What git could not read.
+pub fn patch(repository: &Repository, range: Range) -> Result<Option<String>, GitError> {
+    match range {
+        Range::Staged => repository.patch(Comparison::Staged, 3),
+        Range::Commits(from, to) => repository.patch(Comparison::Commits(from, to), 3),
+        Range::AllFiles => Ok(None),
+    }
+}
+
+/// Collects the changes of a range.
+///
+/// # Errors
+/// What git could not read.
+pub fn collect(repository: &Repository, range: Range) -> Result<ChangeSet, GitError> {
+    let (base, tip, deltas) = match range {
+        Range::Staged => (repository.head()?, Tip::Index, repository.deltas(Comparison::Staged)?),
+        Range::Commits(from, to) => {
+            (from, Tip::Commit(to), repository.deltas(Comparison::Commits(from, to))?)
+        }
+        Range::AllFiles => {
+            let added = |entry| Delta { old: None, new: Some(entry) };
+            (None, Tip::Index, repository.tracked()?.into_iter().map(added).collect())
+        }
+    };
+    let deltas = deltas.into_iter().flat_map(divide);
+    let changes = deltas.map(|delta| read(repository, delta)).collect::<Result<_, _>>()?;
+    Ok(ChangeSet { base, tip, changes })
+}
+
+/// A rename, as a deletion and an addition where the old path was of a kind that is never reviewed
+/// and the new one is not: else prose or third-party code could become code that nobody has read.
+fn divide(delta: Delta) -> Vec<Delta> {
+    let is_exempt = |entry: &Entry| class_of(&entry.path.to_text()).is_some();
+    match delta {
+        Delta { old: Some(old), new: Some(new) } if is_exempt(&old) && !is_exempt(&new) => {
+            vec![Delta { old: Some(old), new: None }, Delta { old: None, new: Some(new) }]
+        }
+        other => vec![other],
+    }
+}
+
+/// What a side holds, before it is decoded: lines are compared as bytes, so that no two texts look
+/// equal that only a decoder cannot tell apart.
+enum Raw {
+    Bytes(Vec<u8>),
+    Opaque(Opaque),
+}
+
+fn read(repository: &Repository, delta: Delta) -> Result<Change, GitError> {
+    let same_blob = matches!((&delta.old, &delta.new), (Some(old), Some(new)) if old.id == new.id);
+    let raw = |entry: &Option<Entry>| entry.as_ref().map(|entry| read_raw(repository, entry)).transpose();
+    let (old, new) = (raw(&delta.old)?, raw(&delta.new)?);
+    let edits = if same_blob { Vec::new() } else { edits(old.as_ref(), new.as_ref())? };
+    Ok(Change { old: side(delta.old, old), new: side(delta.new, new), edits })
+}
+
+fn read_raw(repository: &Repository, entry: &Entry) -> Result<Raw, GitError> {
+    Ok(match entry.mode {
+        FileMode::Symlink => Raw::Opaque(Opaque::Symlink),
+        FileMode::Submodule => Raw::Opaque(Opaque::Submodule),
+        FileMode::Regular | FileMode::Executable => match repository.blob(entry.id, READ_LIMIT)? {
+            Blob::Bytes(bytes) if is_binary(&bytes) => Raw::Opaque(Opaque::Binary),
+            Blob::Bytes(bytes) => Raw::Bytes(bytes),
+            Blob::TooLarge => Raw::Opaque(Opaque::TooLarge),
+            Blob::Missing => Raw::Opaque(Opaque::Missing),
+        },
+    })
+}
+
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes[..bytes.len().min(BINARY_PROBE)].contains(&0)
+}
+
+/// The changed lines. A link or submodule counts as empty, so that a text file that takes its place
+/// is all new; where a side should have lines but has none to read, there is nothing to compare.
+fn edits(old: Option<&Raw>, new: Option<&Raw>) -> Result<Vec<Edit>, GitError> {
+    let (Some(old), Some(new)) = (lines(old), lines(new)) else { return Ok(Vec::new()) };
+    let edits = git::line_edits(old, new)?;
+    Ok(edits
+        .into_iter()
+        .map(|[old_start, old_len, new_start, new_len]| Edit {
+            old: LineRange { start: old_start, len: old_len },
+            new: LineRange { start: new_start, len: new_len },
+        })
+        .collect())
+}
+
+fn lines(raw: Option<&Raw>) -> Option<&[u8]> {
+    match raw {
+        Some(Raw::Bytes(bytes)) => Some(bytes),
+        None | Some(Raw::Opaque(Opaque::Symlink | Opaque::Submodule)) => Some(&[]),
+        Some(Raw::Opaque(Opaque::Binary | Opaque::TooLarge | Opaque::Missing)) => None,
+    }
+}
+
+fn side(entry: Option<Entry>, raw: Option<Raw>) -> Option<Side> {
+    let (entry, raw) = entry.zip(raw)?;
+    let content = match raw {
+        Raw::Bytes(bytes) => decode(bytes),
+        Raw::Opaque(opaque) => Content::Opaque(opaque),
+    };
+    Some(Side { path: entry.path, mode: entry.mode, id: entry.id, content })
+}
+
+fn decode(bytes: Vec<u8>) -> Content {
+    match String::from_utf8(bytes) {
+        Ok(text) => Content::Text(text),
+        Err(error) => Content::Lossy(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_encodings_are_compared_as_bytes() {
+        let raw = |text: &[u8]| Raw::Bytes(text.to_vec());
+        assert!(matches!(decode(b"caf\xe9\n".to_vec()), Content::Lossy(text) if text == "caf\u{fffd}\n"));
+        let edits = edits(Some(&raw(b"caf\xe9\n")), Some(&raw(b"caf\xe8\n"))).unwrap();
+        assert_eq!(edits.len(), 1, "both decode to the same text");
+    }
+
+    #[test]
+    fn a_text_that_replaces_a_link_is_all_new() {
+        let text = Raw::Bytes(b"a\nb\n".to_vec());
+        let edits = edits(Some(&Raw::Opaque(Opaque::Symlink)), Some(&text)).unwrap();
+        assert_eq!(edits[0].new, LineRange { start: 1, len: 2 });
+    }
+}
