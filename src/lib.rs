@@ -7,3 +7,4 @@ pub mod exit;
 pub mod git;
 pub mod cli;
 pub mod change;
+pub mod meter;

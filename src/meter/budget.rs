@@ -1,0 +1,371 @@
+//! reserve → dispatch → settle: a request is held before it is sent, and charged whatever becomes
+//! of it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::calendar::resets;
+use super::denial::Denial;
+use super::price::Price;
+use super::store::sqlite::SqliteStore;
+use super::store::{Admission, Clock, LedgerRow, Request, Settlement, Store, StoreError, Totals};
+use super::{Attribution, Limits, Unit, Window};
+use crate::tokens::{PicoUsd, Usage, UsageSource};
+
+/// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
+/// and 30 seconds.
+const LEASE: Duration = Duration::from_secs(150);
+
+/// The limits of one hook run over a store.
+pub struct Budget {
+    store: Box<dyn Store>,
+    limits: Limits,
+    attribution: Attribution,
+    lease: Duration,
+}
+
+/// What one request may take at the most.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// Upper bound of the input tokens.
+    pub input: u64,
+    /// The most output tokens that the request asks for.
+    pub output: u64,
+    /// The model's price; none where it is unknown.
+    pub price: Option<Price>,
+    /// For the ledger.
+    pub provider: String,
+    /// For the ledger.
+    pub model: String,
+    /// For the ledger.
+    pub tier: String,
+    /// Tokens of `git diff -U3` of the units in this request, for the ledger. 0 where not counted.
+    pub raw_tokens: u64,
+    /// Tokens of code in this request, for the ledger.
+    pub payload_tokens: u64,
+    /// BLAKE3 of the request's body, for the ledger.
+    pub payload_hash: String,
+}
+
+impl Estimate {
+    /// Input and output tokens together, which is what token limits count.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+
+    /// The most it can cost; none where the price is unknown.
+    #[must_use]
+    pub fn cost(&self) -> Option<PicoUsd> {
+        self.price.map(|price| price.upper_bound(self.input, self.output))
+    }
+}
+
+/// Why a request may not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum BudgetError {
+    /// A limit would be crossed: a verdict, not a failure.
+    #[error("{0}")]
+    Denied(Denial),
+    /// The store failed: no limit can be kept, so nothing is sent.
+    #[error("no limit can be kept: {0}")]
+    Store(String),
+}
+
+impl From<StoreError> for BudgetError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+/// Tokens held for one request. Dropping it gives them back.
+pub struct Reservation<'b> {
+    open: Open<'b>,
+}
+
+/// A request that may be on its way. Dropping it charges the reservation in full.
+pub struct Dispatched<'b> {
+    open: Open<'b>,
+}
+
+/// A request in the store, and what becomes of it if its holder is dropped.
+struct Open<'b> {
+    budget: &'b Budget,
+    id: String,
+    input: u64,
+    output: u64,
+    price: Option<Price>,
+    on_drop: OnDrop,
+}
+
+#[derive(Clone, Copy)]
+enum OnDrop {
+    Release,
+    ChargeInFull,
+    Nothing,
+}
+
+/// What a finished request is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// What was used.
+    Usage(Usage),
+    /// Nothing: no byte of the request was accepted, or the provider says it is not billed.
+    Nothing,
+    /// The whole reservation: the truth cannot be learned.
+    Full,
+}
+
+/// What this run has taken so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunTotals {
+    /// Tokens of finished requests.
+    pub used: u64,
+    /// Tokens held by requests under way.
+    pub reserved: u64,
+    /// What the finished requests cost; none where the price of one of them is unknown.
+    pub cost: Option<PicoUsd>,
+}
+
+/// A window as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowState {
+    /// Which one.
+    pub window: Window,
+    /// What the figures count: tokens or pico-USD.
+    pub unit: Unit,
+    /// Its limit, if it has one.
+    pub limit: Option<u64>,
+    /// Used in it.
+    pub used: u64,
+    /// Held by requests under way.
+    pub reserved: u64,
+    /// When it begins anew, in ms since the epoch; none for a window without an end.
+    pub resets_at: Option<u64>,
+}
+
+impl Budget {
+    /// Opens the store at `directory` (made if it is missing), and resolves what dead processes left.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub fn open(directory: &Path, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
+        Self::open_with_clock(directory, limits, attribution, Box::new(system_clock))
+    }
+
+    /// [`open`](Self::open) with another clock.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub(super) fn open_with_clock(
+        directory: &Path,
+        limits: Limits,
+        attribution: Attribution,
+        clock: Clock,
+    ) -> Result<Self, BudgetError> {
+        let store = SqliteStore::open(directory, &random_id(), clock)?;
+        Self::over(Box::new(store), limits, attribution)
+    }
+
+    /// A budget over a store that was opened for this hook run alone.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub(super) fn over(
+        store: Box<dyn Store>,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Self, BudgetError> {
+        store.reap()?;
+        Ok(Self { store, limits, attribution, lease: LEASE })
+    }
+
+    /// Sets how long a request may stay open before other processes take it for abandoned: the
+    /// deadline of the hook and some seconds. It matters only while this process is alive and
+    /// stuck, since its death is noticed at once.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// Holds the estimate in all windows, or in none.
+    ///
+    /// # Errors
+    /// See [`BudgetError`].
+    pub fn reserve(&self, estimate: &Estimate) -> Result<Reservation<'_>, BudgetError> {
+        let id = random_id();
+        let request = Request { id: &id, attribution: &self.attribution, estimate, lease: self.lease };
+        match self.store.reserve(&request, &self.limits)? {
+            Admission::Denied(denial) => Err(BudgetError::Denied(denial)),
+            Admission::Granted => Ok(Reservation {
+                open: Open {
+                    budget: self,
+                    id,
+                    input: estimate.input,
+                    output: estimate.output,
+                    price: estimate.price,
+                    on_drop: OnDrop::Release,
+                },
+            }),
+        }
+    }
+
+    /// Tokens that requests together could still take, over all windows that outlast a request; none
+    /// where nothing limits them.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn headroom(&self) -> Result<Option<(Window, u64)>, BudgetError> {
+        let totals = self.store.totals()?;
+        let windows = [
+            (Window::Hook, self.limits.hook, totals.run),
+            (Window::Day, self.limits.day, totals.day),
+            (Window::Month, self.limits.month, totals.month),
+        ];
+        Ok(windows
+            .into_iter()
+            .filter_map(|(window, limit, totals)| {
+                Some((window, limit?.saturating_sub(totals.used).saturating_sub(totals.reserved)))
+            })
+            .min_by_key(|&(_, left)| left))
+    }
+
+    /// What this run has taken so far.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn run_totals(&self) -> Result<RunTotals, BudgetError> {
+        let Totals { used, reserved, used_cost, unpriced, .. } = self.store.totals()?.run;
+        Ok(RunTotals { used, reserved, cost: (unpriced == 0).then_some(used_cost) })
+    }
+
+    /// The windows of this run, the day and the month, with or without a limit.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn windows(&self) -> Result<Vec<WindowState>, BudgetError> {
+        let totals = self.store.totals()?;
+        let (tomorrow, next_month) = resets(totals.time);
+        let tokens = |window, limit, totals: Totals, resets_at| WindowState {
+            window,
+            unit: Unit::Tokens,
+            limit,
+            used: totals.used,
+            reserved: totals.reserved,
+            resets_at,
+        };
+        let money = |window, limit: Option<PicoUsd>, totals: Totals, resets_at| WindowState {
+            window,
+            unit: Unit::Money,
+            limit: limit.map(|limit| limit.0),
+            used: totals.used_cost.0,
+            reserved: totals.reserved_cost.0,
+            resets_at,
+        };
+        Ok(vec![
+            tokens(Window::Hook, self.limits.hook, totals.run, None),
+            tokens(Window::Day, self.limits.day, totals.day, tomorrow),
+            tokens(Window::Month, self.limits.month, totals.month, next_month),
+            money(Window::Day, self.limits.day_usd, totals.day, tomorrow),
+            money(Window::Month, self.limits.month_usd, totals.month, next_month),
+        ])
+    }
+
+    /// All requests of `since` (ms since the epoch) or later, of all runs, oldest first.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, BudgetError> {
+        Ok(self.store.ledger(since)?)
+    }
+}
+
+impl<'b> Reservation<'b> {
+    /// Marks the request as sent, durably, before its first byte is.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`]: then nothing may be sent.
+    pub fn dispatch(self) -> Result<Dispatched<'b>, BudgetError> {
+        let mut open = self.open;
+        // A step that fails may have been taken all the same, and then the reaper charges it: the
+        // dear side is safe.
+        open.budget.store.dispatch(&open.id, open.budget.lease)?;
+        open.on_drop = OnDrop::ChargeInFull;
+        Ok(Dispatched { open })
+    }
+}
+
+impl Dispatched<'_> {
+    /// Replaces the reservation by what the request truly took; returns its cost, if known.
+    /// `outcome` is `ok` or the code of a reason.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`]; the reservation then stays charged in full.
+    pub fn settle(
+        self,
+        charge: Charge,
+        outcome: &str,
+        latency: Duration,
+    ) -> Result<Option<PicoUsd>, BudgetError> {
+        self.open.settle(charge, outcome, Some(latency))
+    }
+}
+
+impl Open<'_> {
+    fn settle(
+        mut self,
+        charge: Charge,
+        outcome: &str,
+        latency: Option<Duration>,
+    ) -> Result<Option<PicoUsd>, BudgetError> {
+        // A settlement that fails leaves the request dispatched, and the reaper charges it in full:
+        // trying again here would only wait for the same lock a second time.
+        self.on_drop = OnDrop::Nothing;
+        self.charge(charge, outcome, latency)
+    }
+
+    fn charge(
+        &self,
+        charge: Charge,
+        outcome: &str,
+        latency: Option<Duration>,
+    ) -> Result<Option<PicoUsd>, BudgetError> {
+        let (usage, cost) = match charge {
+            Charge::Usage(usage) => (usage, self.price.map(|price| price.cost(&usage))),
+            Charge::Nothing => {
+                (Usage { source: UsageSource::Reported, ..Usage::default() }, Some(PicoUsd::ZERO))
+            }
+            Charge::Full => (
+                Usage { input: self.input, output: self.output, ..Usage::default() },
+                self.price.map(|price| price.upper_bound(self.input, self.output)),
+            ),
+        };
+        let settlement = Settlement { full: charge == Charge::Full, usage, cost, outcome, latency };
+        self.budget.store.settle(&self.id, &settlement)?;
+        Ok(cost)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        // Where this fails, the request stays open and the reaper resolves it the same way.
+        match self.on_drop {
+            OnDrop::Release => drop(self.budget.store.release(&self.id)),
+            OnDrop::ChargeInFull => drop(self.charge(Charge::Full, "abandoned", None)),
+            OnDrop::Nothing => {}
+        }
+    }
+}
+
+/// 128 random bits in hexadecimal. The standard library seeds each thread's hashers with random
+/// bits of the system and gives every hasher a key of its own, so two keyed hashes are as random as
+/// that seed.
+fn random_id() -> String {
+    format!("{:016x}{:016x}", RandomState::new().hash_one(0u8), RandomState::new().hash_one(1u8))
+}
+
+fn system_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,289 @@
+//! The store of one machine: a SQLite database in the user's state directory.
+//!
+//! Each step is one `BEGIN IMMEDIATE` transaction in rollback-journal mode with full
+//! synchronisation: a deferred transaction that turns into a writer would fail at once instead of
+//! waiting, and a few small transactions a run gain nothing from a write-ahead log.
+
+mod schema;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_params, params};
+
+use super::presence::{self, Presence};
+use super::{Admission, Clock, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals};
+use crate::meter::Limits;
+use crate::meter::calendar;
+use crate::meter::denial::judge;
+use crate::meter::price::PriceSource;
+use crate::tokens::PicoUsd;
+
+/// How long a step waits for other processes' steps.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Reservations and ledger in `ledger.sqlite`.
+pub struct SqliteStore {
+    path: PathBuf,
+    runs: PathBuf,
+    run: String,
+    clock: Clock,
+    busy: Duration,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    connection: Connection,
+    /// Announced when the run first holds something, so that reading leaves no trace.
+    presence: Option<Presence>,
+}
+
+impl SqliteStore {
+    /// Opens the database in `directory` for the hook run `run`; makes directory and database where
+    /// they are missing, for this user alone.
+    ///
+    /// # Errors
+    /// [`StoreError`], with the path and what to do.
+    pub fn open(directory: &Path, run: &str, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_waiting(directory, run, clock, BUSY)
+    }
+
+    fn open_waiting(directory: &Path, run: &str, clock: Clock, busy: Duration) -> Result<Self, StoreError> {
+        let path = directory.join("ledger.sqlite");
+        let connection = schema::open(directory, &path, busy)?;
+        Ok(Self {
+            path,
+            runs: directory.join("runs"),
+            run: run.to_owned(),
+            clock,
+            busy,
+            inner: Mutex::new(Inner { connection, presence: None }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic within a step has rolled its transaction back.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one step as a whole.
+    fn step<T>(
+        &self,
+        inner: &mut Inner,
+        behavior: TransactionBehavior,
+        step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let transaction = inner.connection.transaction_with_behavior(behavior)?;
+            let value = step(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run().map_err(|error| explain(&self.path, self.busy, error))
+    }
+
+    /// One transition: `change` if the state is in `from`, nothing if it is in `done`, else an error.
+    fn transition(
+        &self,
+        id: &str,
+        name: &'static str,
+        from: &[State],
+        done: &[State],
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<usize>,
+    ) -> Result<(), StoreError> {
+        let state = self.step(&mut self.lock(), TransactionBehavior::Immediate, |transaction| {
+            let state = rows::state(transaction, id)?;
+            if state.is_some_and(|state| from.contains(&state)) {
+                change(transaction)?;
+                return Ok(None);
+            }
+            Ok(Some(state))
+        })?;
+        match state {
+            None => Ok(()),
+            Some(Some(state)) if done.contains(&state) => Ok(()),
+            Some(state) => Err(StoreError::Transition {
+                id: id.to_owned(),
+                state: state.map_or("unknown", State::as_str),
+                step: name,
+            }),
+        }
+    }
+
+    /// Now, or the latest time on the ledger where the clock was set back: windows never open twice.
+    fn now(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let latest: Option<i64> =
+            connection.prepare_cached("SELECT max(time) FROM requests")?.query_row([], |row| row.get(0))?;
+        Ok((self.clock)().max(latest.map_or(0, rows::unsigned)))
+    }
+
+    /// Whether a request that `run` left open until `lease` still has somebody to finish it.
+    fn is_abandoned(&self, run: &str, lease: u64, now: u64) -> bool {
+        lease <= now || (run != self.run && !presence::is_alive(&self.runs, run))
+    }
+
+    fn abandoned(&self, connection: &Connection) -> rusqlite::Result<Vec<rows::Open>> {
+        let now = self.now(connection)?;
+        let mut open = rows::open(connection)?;
+        open.retain(|row| self.is_abandoned(&row.run, row.lease, now));
+        Ok(open)
+    }
+
+    fn sweep(&self) -> Result<(), StoreError> {
+        presence::sweep(&self.runs)
+            .map_err(|error| StoreError::Directory { path: self.runs.clone(), reason: error.to_string() })
+    }
+
+    fn insert(
+        &self,
+        connection: &Connection,
+        time: u64,
+        request: &Request<'_>,
+        denied: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let Request { id, attribution, estimate, lease } = *request;
+        let (day, month) = calendar::window_ids(time);
+        let state = if denied.is_some() { State::Denied } else { State::Reserved };
+        let (tokens, cost) = match denied {
+            Some(_) => (0, estimate.cost().map(|_| PicoUsd::ZERO)),
+            None => (estimate.tokens(), estimate.cost()),
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO requests
+                 (id, run, state, time, day, month, lease, repository, branch, team, hook, provider, model, tier,
+                  estimate_input, estimate_output, tokens, cost, price_source, raw_tokens, payload_tokens,
+                  payload_hash, outcome)
+                 VALUES
+                 (:id, :run, :state, :time, :day, :month, :lease, :repository, :branch, :team, :hook, :provider,
+                  :model, :tier, :estimate_input, :estimate_output, :tokens, :cost, :price_source, :raw_tokens,
+                  :payload_tokens, :payload_hash, :outcome)",
+            )?
+            .execute(named_params! {
+                ":id": id,
+                ":run": self.run,
+                ":state": state.as_str(),
+                ":time": rows::signed(time),
+                ":day": day,
+                ":month": month,
+                ":lease": rows::signed(after(time, lease)),
+                ":repository": attribution.repository,
+                ":branch": attribution.branch,
+                ":team": attribution.team,
+                ":hook": attribution.hook,
+                ":provider": estimate.provider,
+                ":model": estimate.model,
+                ":tier": estimate.tier,
+                ":estimate_input": rows::signed(estimate.input),
+                ":estimate_output": rows::signed(estimate.output),
+                ":tokens": rows::signed(tokens),
+                ":cost": cost.map(|cost| rows::signed(cost.0)),
+                ":price_source": PriceSource::of(estimate.price.as_ref()),
+                ":raw_tokens": rows::signed(estimate.raw_tokens),
+                ":payload_tokens": rows::signed(estimate.payload_tokens),
+                ":payload_hash": estimate.payload_hash,
+                ":outcome": denied,
+            })?;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError> {
+        let mut inner = self.lock();
+        if inner.presence.is_none() {
+            let presence = Presence::announce(&self.runs, &self.run).map_err(|error| {
+                StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
+            })?;
+            inner.presence = Some(presence);
+        }
+        self.sweep()?;
+        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+            let abandoned = self.abandoned(transaction)?;
+            rows::resolve(transaction, &abandoned)?;
+            let totals = rows::totals(transaction, self.now(transaction)?, &self.run)?;
+            let denial = judge(request.estimate, limits, &totals);
+            let code = denial.map(|denial| denial.code());
+            self.insert(transaction, totals.time, request, code.as_deref())?;
+            Ok(denial.map_or(Admission::Granted, Admission::Denied))
+        })
+    }
+
+    fn dispatch(&self, id: &str, lease: Duration) -> Result<(), StoreError> {
+        self.transition(id, "dispatched", &[State::Reserved], &[], |transaction| {
+            let lease = after(self.now(transaction)?, lease);
+            transaction
+                .prepare_cached("UPDATE requests SET state = 'dispatched', lease = ?2 WHERE id = ?1")?
+                .execute(params![id, rows::signed(lease)])
+        })
+    }
+
+    fn settle(&self, id: &str, settlement: &Settlement<'_>) -> Result<(), StoreError> {
+        // A full charge says that nothing is known, so it replaces nothing.
+        let (from, done): (&[State], &[State]) = if settlement.full {
+            (&[State::Dispatched], &[State::Settled, State::ChargedFull])
+        } else {
+            (&[State::Dispatched, State::ChargedFull], &[State::Settled])
+        };
+        self.transition(id, "settled", from, done, |transaction| rows::finish(transaction, id, settlement))
+    }
+
+    fn release(&self, id: &str) -> Result<(), StoreError> {
+        self.transition(id, "released", &[State::Reserved], &[State::Released], |transaction| {
+            rows::release(transaction, id, "released")
+        })
+    }
+
+    fn reap(&self) -> Result<u64, StoreError> {
+        self.sweep()?;
+        let mut inner = self.lock();
+        // Most runs find nothing, and need not write to learn it.
+        let any = self.step(&mut inner, TransactionBehavior::Deferred, |transaction| {
+            Ok(!self.abandoned(transaction)?.is_empty())
+        })?;
+        if !any {
+            return Ok(0);
+        }
+        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+            let abandoned = self.abandoned(transaction)?;
+            rows::resolve(transaction, &abandoned)?;
+            Ok(abandoned.len() as u64)
+        })
+    }
+
+    fn totals(&self) -> Result<WindowTotals, StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            rows::totals(transaction, self.now(transaction)?, &self.run)
+        })
+    }
+
+    fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            rows::ledger(transaction, since)
+        })
+    }
+}
+
+/// `time` plus `lease`, in ms.
+fn after(time: u64, lease: Duration) -> u64 {
+    time.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a database error means to the user.
+fn explain(path: &Path, busy: Duration, error: rusqlite::Error) -> StoreError {
+    let path = path.to_path_buf();
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Locked { path, waited_ms: busy.as_millis() }
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, reason },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { path },
+        Some(ErrorCode::DiskFull) => StoreError::Full { path },
+        _ => StoreError::Other { path, reason },
+    }
+}

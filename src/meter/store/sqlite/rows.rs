@@ -1,0 +1,226 @@
+//! The statements over rows, each part of a caller's transaction.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::meter::store::{LedgerRow, RecordedUsage, Settlement, State, Totals, WindowTotals};
+use crate::meter::{Attribution, calendar};
+use crate::tokens::{PicoUsd, Usage, UsageSource};
+
+/// A request that is neither finished nor given back.
+pub(super) struct Open {
+    id: String,
+    pub(super) run: String,
+    state: State,
+    pub(super) lease: u64,
+    estimate_input: u64,
+    estimate_output: u64,
+    cost: Option<PicoUsd>,
+}
+
+/// SQLite's integers are signed; no count or time in use comes near the difference.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`signed`].
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// The state of request `id`.
+pub(super) fn state(connection: &Connection, id: &str) -> rusqlite::Result<Option<State>> {
+    connection
+        .prepare_cached("SELECT state FROM requests WHERE id = ?1")?
+        .query_row([id], |row| state_at(row, 0))
+        .optional()
+}
+
+/// All open requests.
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<Open>> {
+    connection
+        .prepare_cached(
+            "SELECT id, run, state, lease, estimate_input, estimate_output, cost FROM requests
+             WHERE state IN ('reserved', 'dispatched')",
+        )?
+        .query_map([], |row| {
+            Ok(Open {
+                id: row.get(0)?,
+                run: row.get(1)?,
+                state: state_at(row, 2)?,
+                lease: count(row, 3)?,
+                estimate_input: count(row, 4)?,
+                estimate_output: count(row, 5)?,
+                cost: optional(row, 6)?.map(PicoUsd),
+            })
+        })?
+        .collect()
+}
+
+/// Releases those of `abandoned` that were not sent, and charges the others in full.
+pub(super) fn resolve(connection: &Connection, abandoned: &[Open]) -> rusqlite::Result<()> {
+    for row in abandoned {
+        if row.state == State::Reserved {
+            release(connection, &row.id, "abandoned")?;
+        } else {
+            let usage = Usage {
+                input: row.estimate_input,
+                cached_input: 0,
+                output: row.estimate_output,
+                source: UsageSource::Estimated,
+            };
+            let settlement =
+                Settlement { full: true, usage, cost: row.cost, outcome: "abandoned", latency: None };
+            finish(connection, &row.id, &settlement)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a request back.
+pub(super) fn release(connection: &Connection, id: &str, outcome: &str) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE requests SET state = 'released', tokens = 0, cost = cost * 0, outcome = ?2 WHERE id = ?1",
+        )?
+        .execute(params![id, outcome])
+}
+
+/// Charges a request.
+pub(super) fn finish(
+    connection: &Connection,
+    id: &str,
+    settlement: &Settlement<'_>,
+) -> rusqlite::Result<usize> {
+    let Settlement { full, usage, cost, outcome, latency } = *settlement;
+    let state = if full { State::ChargedFull } else { State::Settled };
+    let latency = latency.map(|latency| i64::try_from(latency.as_millis()).unwrap_or(i64::MAX));
+    connection
+        .prepare_cached(
+            "UPDATE requests SET state = ?2, used_input = ?3, used_cached = ?4, used_output = ?5, usage_source = ?6,
+                    tokens = ?7, cost = ?8, outcome = ?9, latency_ms = ?10
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            state.as_str(),
+            signed(usage.input),
+            signed(usage.cached_input),
+            signed(usage.output),
+            usage.source.as_str(),
+            signed(usage.total()),
+            cost.map(|cost| signed(cost.0)),
+            outcome,
+            latency,
+        ])
+}
+
+/// Sums what the run and the windows at `time` count for.
+pub(super) fn totals(connection: &Connection, time: u64, run: &str) -> rusqlite::Result<WindowTotals> {
+    let mut totals = WindowTotals { time, ..WindowTotals::default() };
+    let mut of_run = connection.prepare_cached("SELECT state, tokens, cost FROM requests WHERE run = ?1")?;
+    let mut rows = of_run.query([run])?;
+    while let Some(row) = rows.next()? {
+        add(&mut totals.run, row)?;
+    }
+    let (today, month) = calendar::window_ids(time);
+    let mut of_month =
+        connection.prepare_cached("SELECT state, tokens, cost, day FROM requests WHERE month = ?1")?;
+    let mut rows = of_month.query([month])?;
+    while let Some(row) = rows.next()? {
+        add(&mut totals.month, row)?;
+        if row.get_ref(3)?.as_str()? == today {
+            add(&mut totals.day, row)?;
+        }
+    }
+    Ok(totals)
+}
+
+/// Adds a row of `state, tokens, cost`. Summed here since SQLite's `sum` fails where these sums
+/// saturate.
+fn add(totals: &mut Totals, row: &Row<'_>) -> rusqlite::Result<()> {
+    let tokens = count(row, 1)?;
+    let cost = optional(row, 2)?.map(PicoUsd);
+    match state_at(row, 0)? {
+        State::Reserved | State::Dispatched => {
+            totals.reserved = totals.reserved.saturating_add(tokens);
+            totals.reserved_cost += cost.unwrap_or_default();
+        }
+        State::Settled | State::ChargedFull => {
+            totals.used = totals.used.saturating_add(tokens);
+            totals.used_cost += cost.unwrap_or_default();
+            totals.unpriced += u64::from(cost.is_none() && tokens > 0);
+        }
+        State::Released | State::Denied => {}
+    }
+    Ok(())
+}
+
+/// Requests of `since` or later.
+pub(super) fn ledger(connection: &Connection, since: u64) -> rusqlite::Result<Vec<LedgerRow>> {
+    connection
+        .prepare(
+            "SELECT id, run, state, time, day, repository, branch, team, hook, provider, model, tier,
+                    estimate_input, estimate_output, used_input, used_cached, used_output, usage_source,
+                    cost, price_source, raw_tokens, payload_tokens, payload_hash, latency_ms, outcome
+             FROM requests WHERE time >= ?1 ORDER BY time, rowid",
+        )?
+        .query_map([signed(since)], ledger_row)?
+        .collect()
+}
+
+fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
+    let usage = match row.get::<_, Option<String>>("usage_source")? {
+        None => None,
+        Some(source) => Some(RecordedUsage {
+            input: count(row, "used_input")?,
+            cached_input: count(row, "used_cached")?,
+            output: count(row, "used_output")?,
+            source,
+        }),
+    };
+    Ok(LedgerRow {
+        id: row.get("id")?,
+        run: row.get("run")?,
+        state: state_at(row, 2)?,
+        time: count(row, "time")?,
+        day: row.get("day")?,
+        attribution: Attribution {
+            repository: row.get("repository")?,
+            branch: row.get("branch")?,
+            team: row.get("team")?,
+            hook: row.get("hook")?,
+        },
+        provider: row.get("provider")?,
+        model: row.get("model")?,
+        tier: row.get("tier")?,
+        estimate_input: count(row, "estimate_input")?,
+        estimate_output: count(row, "estimate_output")?,
+        usage,
+        cost: optional(row, "cost")?.map(PicoUsd),
+        price_source: row.get("price_source")?,
+        raw_tokens: count(row, "raw_tokens")?,
+        payload_tokens: count(row, "payload_tokens")?,
+        payload_hash: row.get("payload_hash")?,
+        latency_ms: optional(row, "latency_ms")?,
+        outcome: row.get("outcome")?,
+    })
+}
+
+fn count(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<u64> {
+    row.get(column).map(unsigned)
+}
+
+fn optional(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(unsigned))
+}
+
+fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<State> {
+    let word = row.get_ref(column)?.as_str()?;
+    State::from_word(word).ok_or_else(|| {
+        // The table's own check lets no other word in, so the file was written by something else.
+        rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+            Some(format!("a request is in the unknown state {word:?}")),
+        )
+    })
+}

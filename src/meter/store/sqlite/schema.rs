@@ -1,0 +1,144 @@
+//! Opening the database: making it, and refusing what is not ours.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::explain;
+use crate::meter::store::StoreError;
+
+/// Marks a SQLite file as hookgate's: `hkgt` in ASCII.
+const APPLICATION: i64 = 0x686b_6774;
+
+/// The version that this program reads and writes.
+pub(super) const VERSION: i64 = 1;
+
+/// The first SQLite without the WAL-reset bug, which corrupts databases that several processes
+/// write. Our journal mode is not subject to it, but a library of that age is not the one that this
+/// program was tested with.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+const SCHEMA: &str = "
+CREATE TABLE requests (
+    id TEXT NOT NULL PRIMARY KEY,
+    run TEXT NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('reserved', 'dispatched', 'settled', 'charged_full', 'released', 'denied')),
+    time INTEGER NOT NULL,              -- ms since the epoch, of the reservation
+    day TEXT NOT NULL,                  -- 2026-11-23, frozen at the reservation
+    month TEXT NOT NULL,                -- 2026-11, likewise
+    lease INTEGER NOT NULL,             -- ms since the epoch, after which an open request is abandoned
+    repository TEXT NOT NULL,
+    branch TEXT,
+    team TEXT,
+    hook TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    estimate_input INTEGER NOT NULL,
+    estimate_output INTEGER NOT NULL,
+    used_input INTEGER,
+    used_cached INTEGER,                -- part of used_input
+    used_output INTEGER,
+    usage_source TEXT,
+    tokens INTEGER NOT NULL,            -- what the request counts for in its windows now
+    cost INTEGER,                       -- pico-USD likewise; null where the price is unknown
+    price_source TEXT NOT NULL,
+    raw_tokens INTEGER NOT NULL,
+    payload_tokens INTEGER NOT NULL,
+    payload_hash TEXT NOT NULL,
+    latency_ms INTEGER,
+    outcome TEXT
+) STRICT;
+CREATE INDEX requests_time ON requests (time);
+CREATE INDEX requests_run ON requests (run, state, tokens, cost);
+CREATE INDEX requests_month ON requests (month, day, state, tokens, cost);
+CREATE INDEX requests_open ON requests (run) WHERE state IN ('reserved', 'dispatched');
+";
+
+/// Opens the database at `path` in `directory`, and makes both where they are missing.
+pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::OldSqlite { found: rusqlite::version() });
+    }
+    let in_directory = |error: std::io::Error| StoreError::Directory {
+        path: directory.to_path_buf(),
+        reason: error.to_string(),
+    };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(directory, path, busy)?,
+        Err(error) => return Err(in_directory(error)),
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+            // SQLite would take it for a new database. Ours is never seen unfinished, so this one
+            // has lost its rows.
+            return Err(StoreError::Damaged { path: path.to_path_buf(), reason: "it is empty".to_owned() });
+        }
+        Ok(_) => {}
+    }
+    let failed = |error| explain(path, busy, error);
+    let connection = connect(path, busy).map_err(failed)?;
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if number("application_id").map_err(failed)? != APPLICATION {
+        let reason = "another program's database".to_owned();
+        return Err(StoreError::Damaged { path: path.to_path_buf(), reason });
+    }
+    match number("user_version").map_err(failed)? {
+        VERSION => Ok(connection),
+        found if found > VERSION => {
+            Err(StoreError::Newer { path: path.to_path_buf(), found, known: VERSION })
+        }
+        found => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            reason: format!("schema {found} never existed"),
+        }),
+    }
+}
+
+fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(busy)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+/// Builds the database under another name, for this user alone, and moves it into place whole.
+/// Where another process was faster, its database stands.
+fn create(directory: &Path, path: &Path, busy: Duration) -> Result<(), StoreError> {
+    let in_directory = |error: std::io::Error| StoreError::Directory {
+        path: directory.to_path_buf(),
+        reason: error.to_string(),
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(in_directory)?;
+
+    // Its mode is 0600, and the journal takes its mode from the database.
+    let unfinished = tempfile::Builder::new()
+        .prefix("ledger-")
+        .suffix(".new")
+        .tempfile_in(directory)
+        .map_err(in_directory)?
+        .into_temp_path();
+    let build = || -> rusqlite::Result<()> {
+        let mut connection = connect(&unfinished, busy)?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()
+    };
+    build().map_err(|error| explain(&unfinished, busy, error))?;
+    match unfinished.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(in_directory(failed.error))
+        }
+        _ => Ok(()),
+    }
+}

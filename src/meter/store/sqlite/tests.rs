@@ -1,0 +1,302 @@
+//! Faults of the database file, steps on their own, and a race.
+
+use crate::meter::Attribution;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::meter::budget::{Budget, BudgetError, Charge, Estimate};
+use crate::meter::denial::Denial;
+use crate::meter::price::Price;
+use crate::meter::{Unit, Window};
+use crate::tokens::{Usage, UsageSource};
+
+/// 2026-11-30T23:59:59.000Z, a second before day and month end.
+const LATE: u64 = 1_796_083_199_000;
+
+fn request_of(tokens: u64) -> Estimate {
+    Estimate {
+        input: tokens,
+        output: 0,
+        price: None,
+        provider: "openai".into(),
+        model: "gpt".into(),
+        tier: "remote".into(),
+        raw_tokens: 1810,
+        payload_tokens: 402,
+        payload_hash: "hash".into(),
+    }
+}
+
+fn priced(tokens: u64, price: Price) -> Estimate {
+    Estimate { price: Some(price), ..request_of(tokens) }
+}
+
+fn used(input: u64) -> Charge {
+    Charge::Usage(Usage { input, cached_input: 0, output: 0, source: UsageSource::Reported })
+}
+
+fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open_waiting(directory, "run", Box::new(|| LATE), Duration::from_millis(20))
+}
+
+fn budget(directory: &Path, limits: Limits) -> Budget {
+    Budget::open_with_clock(directory, limits, Attribution::default(), Box::new(|| LATE)).unwrap()
+}
+
+#[test]
+fn the_linked_sqlite_has_no_wal_reset_bug() {
+    assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+}
+
+#[cfg(unix)]
+#[test]
+fn ledger_and_directory_are_for_the_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state").join("hookgate");
+    open(&state).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("ledger.sqlite")), 0o600);
+    // What was built under another name is gone.
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+}
+
+#[test]
+fn a_damaged_ledger_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    for bytes in [&b""[..], b"not a database, but long enough to be taken for one, if nobody looked"] {
+        fs::write(&path, bytes).unwrap();
+        let error = open(directory.path()).err().unwrap();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+        assert!(error.to_string().contains("ledger.sqlite"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn damage_within_the_ledger_stops_the_budget() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { day: Some(1000), ..Limits::default() };
+    drop(budget(directory.path(), limits.clone()).reserve(&request_of(10)).unwrap());
+    let path = directory.path().join("ledger.sqlite");
+    let mut bytes = fs::read(&path).unwrap();
+    // All but the header and the schema's first page.
+    bytes[4096..].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    let opened = Budget::open_with_clock(directory.path(), limits, Attribution::default(), Box::new(|| LATE));
+    let failed = opened.and_then(|budget| budget.reserve(&request_of(10)).map(drop));
+    assert!(matches!(&failed, Err(BudgetError::Store(message)) if message.contains("damaged")), "{failed:?}");
+}
+
+#[test]
+fn another_programs_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let theirs = Connection::open(directory.path().join("ledger.sqlite")).unwrap();
+    theirs.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(
+        matches!(open(directory.path()), Err(StoreError::Damaged { reason, .. }) if reason.contains("another"))
+    );
+}
+
+#[test]
+fn a_newer_ledger_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    store.lock().connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 2, known: 1, .. })));
+}
+
+#[test]
+fn a_locked_ledger_is_waited_for_and_then_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let other = Connection::open(directory.path().join("ledger.sqlite")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let request = request_of(1);
+    let attribution = Attribution::default();
+    let request = Request { id: "a", attribution: &attribution, estimate: &request, lease: BUSY };
+    let locked = store.reserve(&request, &Limits::default());
+    assert!(matches!(locked, Err(StoreError::Locked { waited_ms: 20, .. })), "{locked:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.reserve(&request, &Limits::default()).unwrap(), Admission::Granted);
+}
+
+#[test]
+fn a_directory_that_is_none_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = open(&file.join("state")).err().unwrap();
+    assert!(matches!(error, StoreError::Directory { .. }), "{error:?}");
+    fs::create_dir(directory.path().join("ledger.sqlite")).unwrap();
+    let error = open(directory.path()).err().unwrap();
+    assert!(error.to_string().contains("ledger.sqlite"), "{error}");
+}
+
+#[test]
+fn a_failing_disk_is_told_apart() {
+    let explained = |code| {
+        explain(
+            Path::new("ledger.sqlite"),
+            BUSY,
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None),
+        )
+    };
+    assert!(matches!(explained(rusqlite::ffi::SQLITE_READONLY_DIRECTORY), StoreError::ReadOnly { .. }));
+    assert!(matches!(explained(rusqlite::ffi::SQLITE_FULL), StoreError::Full { .. }));
+    assert!(matches!(explained(rusqlite::ffi::SQLITE_IOERR_FSYNC), StoreError::Other { .. }));
+}
+
+#[test]
+fn racing_runs_never_overspend() {
+    const THREADS: u64 = 16;
+    const LIMIT: u64 = 1_600;
+    let directory = tempfile::tempdir().unwrap();
+    let sent = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let limits = Limits { day: Some(LIMIT), ..Limits::default() };
+                // SQLite's waiting is not fair: on a slow disk a thread may lose more often than 5
+                // seconds allow.
+                let patience = Duration::from_secs(120);
+                let run = format!("{:?}", std::thread::current().id());
+                let store =
+                    SqliteStore::open_waiting(directory.path(), &run, Box::new(|| LATE), patience).unwrap();
+                let budget = Budget::over(Box::new(store), limits, Attribution::default()).unwrap();
+                // Ten times the limit over all threads; each request takes exactly what it asks for.
+                for _ in 0..10 {
+                    match budget.reserve(&request_of(100)) {
+                        Ok(reservation) => {
+                            let dispatched = reservation.dispatch().unwrap();
+                            sent.fetch_add(100, Ordering::SeqCst);
+                            dispatched.settle(used(100), "ok", Duration::ZERO).unwrap();
+                        }
+                        Err(BudgetError::Denied(Denial::Limit { window: Window::Day, .. })) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(sent.load(Ordering::SeqCst), LIMIT);
+    let day = budget(directory.path(), Limits::default()).windows().unwrap()[1];
+    assert_eq!((day.used, day.reserved), (LIMIT, 0));
+}
+
+#[test]
+fn midnight_does_not_move_a_charge() {
+    let directory = tempfile::tempdir().unwrap();
+    let time = Arc::new(AtomicU64::new(LATE));
+    let clock = {
+        let time = Arc::clone(&time);
+        Box::new(move || time.load(Ordering::SeqCst))
+    };
+    let limits = Limits { day: Some(100), month: Some(100), ..Limits::default() };
+    let budget = Budget::open_with_clock(directory.path(), limits, Attribution::default(), clock).unwrap();
+    let dispatched = budget.reserve(&request_of(100)).unwrap().dispatch().unwrap();
+    assert_eq!(budget.windows().unwrap()[1].resets_at, Some(LATE + 1000));
+    assert_eq!(budget.windows().unwrap()[2].resets_at, Some(LATE + 1000));
+    time.store(LATE + 5000, Ordering::SeqCst);
+    dispatched.settle(used(90), "ok", Duration::from_millis(40)).unwrap();
+    assert_eq!(budget.headroom().unwrap(), Some((Window::Day, 100)));
+    let row = budget.ledger(0).unwrap().remove(0);
+    assert_eq!((row.day.as_str(), row.latency_ms), ("2026-11-30", Some(40)));
+    // Set back, the clock does not open the new windows a second time.
+    let second = budget.reserve(&request_of(100)).unwrap().dispatch().unwrap();
+    second.settle(used(100), "ok", Duration::ZERO).unwrap();
+    time.store(LATE, Ordering::SeqCst);
+    assert!(matches!(
+        budget.reserve(&request_of(1)),
+        Err(BudgetError::Denied(Denial::Limit { window: Window::Day, .. }))
+    ));
+}
+
+#[test]
+fn money_is_a_limit_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { day_usd: Some(PicoUsd::from_usd(0.01)), ..Limits::default() };
+    let budget = budget(directory.path(), limits);
+    let dear = Price::per_million(100.0, None, 100.0).unwrap();
+    let dispatched = budget.reserve(&priced(100, dear)).unwrap().dispatch().unwrap();
+    let cost = dispatched.settle(used(200), "ok", Duration::ZERO).unwrap();
+    assert_eq!(cost, Some(PicoUsd::from_usd(0.02)));
+    let denied = budget.reserve(&priced(1, dear)).err().unwrap();
+    assert_eq!(
+        denied.to_string(),
+        "the day's limit of $0.01 would be crossed: $0.02 used, $0 reserved, $0.00010 more asked for"
+    );
+    assert!(matches!(denied, BudgetError::Denied(Denial::Limit { unit: Unit::Money, .. })));
+    assert!(matches!(budget.reserve(&request_of(1)), Err(BudgetError::Denied(Denial::Unpriced))));
+    // A model on this machine asks for no money, not even where more is spent than the limit.
+    assert!(budget.reserve(&priced(100_000, Price::local())).is_ok());
+    let outcomes: Vec<_> = budget.ledger(0).unwrap().into_iter().map(|row| row.outcome).collect();
+    let told = ["ok", "budget:day", "unpriced", "released"].map(|outcome| Some(outcome.to_owned()));
+    assert_eq!(outcomes, told);
+}
+
+#[test]
+fn what_is_dropped_is_resolved_by_its_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = budget(directory.path(), Limits { hook: Some(4000), ..Limits::default() });
+    drop(budget.reserve(&request_of(1000)).unwrap());
+    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 4000)));
+    drop(budget.reserve(&request_of(1000)).unwrap().dispatch().unwrap());
+    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 3000)));
+    let nothing = budget.reserve(&request_of(1000)).unwrap().dispatch().unwrap();
+    assert_eq!(nothing.settle(Charge::Nothing, "unreachable", Duration::ZERO).unwrap(), Some(PicoUsd::ZERO));
+    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 3000)));
+    let held = budget.reserve(&request_of(200)).unwrap();
+    let denied = budget.reserve(&request_of(2801)).err().unwrap();
+    assert_eq!(
+        denied.to_string(),
+        "the hook's limit of 4,000 tokens would be crossed: 1,000 used, 200 reserved, 2,801 more asked for"
+    );
+    drop(held);
+    let totals = budget.run_totals().unwrap();
+    assert_eq!((totals.used, totals.reserved, totals.cost), (1000, 0, None));
+}
+
+#[test]
+fn a_late_settlement_replaces_a_full_charge_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let estimate = request_of(1000);
+    let attribution = Attribution::default();
+    let request = Request { id: "a", attribution: &attribution, estimate: &estimate, lease: Duration::ZERO };
+    store.reserve(&request, &Limits::default()).unwrap();
+    store.dispatch("a", Duration::ZERO).unwrap();
+    assert_eq!(store.reap().unwrap(), 1);
+    assert_eq!(store.totals().unwrap().day.used, 1000);
+    let settlement = |input| Settlement {
+        full: false,
+        usage: Usage { input, cached_input: 0, output: 0, source: UsageSource::Reported },
+        cost: None,
+        outcome: "ok",
+        latency: None,
+    };
+    store.settle("a", &settlement(1200)).unwrap();
+    store.settle("a", &settlement(1)).unwrap();
+    assert_eq!(store.totals().unwrap().day.used, 1200);
+    assert!(matches!(store.release("a"), Err(StoreError::Transition { state: "settled", .. })));
+    assert!(matches!(store.dispatch("b", BUSY), Err(StoreError::Transition { state: "unknown", .. })));
+}
+
+#[test]
+fn a_call_above_its_limit_is_denied_whatever_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let estimate = request_of(501);
+    let attribution = Attribution::default();
+    let request = Request { id: "a", attribution: &attribution, estimate: &estimate, lease: BUSY };
+    let limits = Limits { call: Some(500), ..Limits::default() };
+    let denial = store.reserve(&request, &limits).unwrap();
+    let Admission::Denied(denial @ Denial::Limit { asked: 501, .. }) = denial else { panic!("{denial:?}") };
+    assert_eq!(denial.code(), "budget:call");
+    let said = BudgetError::Denied(denial).to_string();
+    assert_eq!(said, "the request's limit of 500 tokens would be crossed: 501 asked for");
+}
