@@ -8,3 +8,4 @@ pub mod git;
 pub mod cli;
 pub mod change;
 pub mod meter;
+pub mod check;

@@ -1,0 +1,221 @@
+//! What a rule can answer: free, at once, and the same every time.
+
+pub mod finding;
+pub mod rule;
+pub mod pack;
+mod keyword;
+mod regex;
+mod ast;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use rayon::prelude::*;
+
+use crate::change::language::Language;
+use crate::change::parse::Syntax;
+use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side};
+use crate::git::RepoPath;
+use finding::{Finding, Source};
+use pack::RuleSet;
+use rule::{Match, Rule, Text};
+
+/// Runs every rule over the new side of every change, in parallel. Only findings that the change
+/// introduces are reported: those that lie on changed lines and that the old side did not have.
+/// They come in the order of the changes, and within one in the order of the lines.
+#[must_use]
+pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Vec<Finding> {
+    changes.par_iter().flat_map_iter(|change| check_change(change, rules)).collect()
+}
+
+fn check_change(change: &ClassifiedChange, rules: &RuleSet) -> Vec<Finding> {
+    Sides::of(change).map_or_else(Vec::new, |sides| sides.findings(rules))
+}
+
+/// A change as rules see it.
+struct Sides<'a> {
+    path: &'a RepoPath,
+    class: ChangeClass,
+    new: Text<'a>,
+    added: Vec<LineRange>,
+    parsed: &'a ParsedChange,
+}
+
+impl<'a> Sides<'a> {
+    /// None where the new side has no text.
+    fn of(change: &'a ClassifiedChange) -> Option<Self> {
+        let parsed = &change.parsed;
+        let added = parsed.change.edits.iter().map(|edit| edit.new).filter(|new| new.len > 0);
+        Some(Self {
+            path: change.path(),
+            class: change.class,
+            new: text(parsed.change.new.as_ref(), parsed.new.as_ref(), parsed.language)?,
+            added: added.collect(),
+            parsed,
+        })
+    }
+
+    /// Whether every line is new: there was no text before.
+    fn is_new(&self) -> bool {
+        let old = &self.parsed.change.old;
+        old.as_ref().is_none_or(|side| side.content.text().is_none())
+    }
+
+    /// What stood there before, parsed when something was found that it may have had too.
+    fn old(&self) -> Option<Text<'a>> {
+        text(self.parsed.change.old.as_ref(), self.parsed.old(), self.parsed.language)
+    }
+
+    fn findings(&self, rules: &RuleSet) -> Vec<Finding> {
+        // Nobody mends what a program or a stranger wrote, but a secret leaks from there as well.
+        let secrets_only =
+            matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock);
+        let wanted =
+            |rule: &Rule| (rule.secret || !secrets_only) && rules.is_enabled(rule) && rule.reads(self.path);
+        let within = self.within();
+        let mut matches = rules.find(&self.new, within, wanted);
+        let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
+        if let Some(added) = within {
+            matches.retain(|found| lines.touch(found, added));
+        }
+        if !matches.is_empty()
+            && let Some(old) = self.old()
+        {
+            matches = introduced(matches, &old, &self.new, rules);
+        }
+        let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
+        if !secrets_only && let Some(error) = syntax::new_error(self) {
+            // A rule that has found something there says more about it than the grammar can.
+            let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
+            if !findings.iter().any(known) {
+                findings.push(error);
+            }
+        }
+        findings.sort_by(|a, b| (a.line, a.column, &a.rule).cmp(&(b.line, b.column, &b.rule)));
+        findings
+    }
+
+    /// The changed lines; none where every line is new.
+    fn within(&self) -> Option<&[LineRange]> {
+        (!self.is_new()).then_some(&self.added[..])
+    }
+
+    fn finding(&self, rules: &RuleSet, found: &Match<'_>, lines: &Lines) -> Finding {
+        let rule = found.rule;
+        let text = self.new.text;
+        let (line, column) = lines.position(found.range.start);
+        let (end_line, end_column) = lines.position(found.range.end);
+        let before = column as usize - 1;
+        let first_line = text[found.range.start - before..].lines().next().unwrap_or_default();
+        let excerpt = match rule.secret {
+            true => mask(first_line, before, found.range.len()),
+            false => first_line.to_owned(),
+        };
+        Finding {
+            path: self.path.clone(),
+            line,
+            end_line,
+            column,
+            end_column,
+            rule: rule.id.clone(),
+            source: if rule.secret { Source::Secret } else { Source::Rule },
+            severity: rules.severity(rule),
+            confidence: rule.confidence,
+            message: rule.message.clone(),
+            note: rule.note.clone(),
+            fix: found.fix.clone(),
+            excerpt,
+        }
+    }
+}
+
+fn text<'a>(
+    side: Option<&'a Side>,
+    syntax: Option<&'a Syntax>,
+    language: Option<Language>,
+) -> Option<Text<'a>> {
+    let text = side?.content.text()?;
+    Some(match syntax {
+        Some(Syntax::Tree(tree)) => Text { text, language: Some(tree.language()), tree: Some(tree) },
+        _ => Text { text, language, tree: None },
+    })
+}
+
+/// Those of the matches on changed lines that make the new side have more of their kind than the
+/// old one: the same rule, and the same text but for white space. Code that moved within its file,
+/// or was indented, introduces nothing.
+fn introduced<'r>(
+    candidates: Vec<Match<'r>>,
+    old: &Text<'_>,
+    new: &Text<'_>,
+    rules: &'r RuleSet,
+) -> Vec<Match<'r>> {
+    let hit: BTreeSet<_> = candidates.iter().map(|found| found.rule.id.as_str()).collect();
+    let everywhere = |text: &Text<'_>| rules.find(text, None, |rule| hit.contains(rule.id.as_str()));
+    let mut surplus: HashMap<_, i64> = HashMap::new();
+    for found in everywhere(new) {
+        *surplus.entry(kind_of(&found, new)).or_default() += 1;
+    }
+    for found in everywhere(old) {
+        *surplus.entry(kind_of(&found, old)).or_default() -= 1;
+    }
+    candidates
+        .into_iter()
+        .filter(|found| {
+            let left = surplus.entry(kind_of(found, new)).or_default();
+            *left -= 1;
+            *left >= 0
+        })
+        .collect()
+}
+
+/// What makes two matches the same.
+fn kind_of<'r>(found: &Match<'r>, text: &Text<'_>) -> (&'r str, String) {
+    let words: Vec<_> = text.text[found.range.clone()].split_whitespace().collect();
+    (&found.rule.id, words.join(" "))
+}
+
+/// Where the lines of a text begin, but for the first.
+#[derive(Default)]
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1).collect())
+    }
+
+    /// Line and column of a byte, from 1.
+    fn position(&self, offset: usize) -> (u32, u32) {
+        let before = self.0.partition_point(|&start| start <= offset);
+        let start = before.checked_sub(1).map_or(0, |last| self.0[last]);
+        (to_u32(before + 1), to_u32(offset - start + 1))
+    }
+
+    fn touch(&self, found: &Match<'_>, added: &[LineRange]) -> bool {
+        // The last byte counts, not the one after it, which may stand on the next line.
+        let last = self.position(found.range.end.saturating_sub(1).max(found.range.start)).0;
+        let first = self.position(found.range.start).0;
+        added.iter().any(|range| range.touches(first, last))
+    }
+}
+
+/// A line with `len` bytes from `start` as asterisks, except for the first four, which say what
+/// kind of secret it is. Columns stay as they were.
+fn mask(line: &str, start: usize, len: usize) -> String {
+    let hidden = start + 4..start + len;
+    let mut masked = String::with_capacity(line.len());
+    for (offset, character) in line.char_indices() {
+        if hidden.contains(&offset) {
+            masked.extend(std::iter::repeat_n('*', character.len_utf8()));
+        } else {
+            masked.push(character);
+        }
+    }
+    masked
+}
+
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
