@@ -9,3 +9,4 @@ pub mod cli;
 pub mod change;
 pub mod meter;
 pub mod check;
+pub mod hook;

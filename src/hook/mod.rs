@@ -1,0 +1,3 @@
+//! Being a hook: written into a repository, and taken out again.
+
+pub mod install;
