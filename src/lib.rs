@@ -10,3 +10,4 @@ pub mod change;
 pub mod meter;
 pub mod check;
 pub mod hook;
+pub mod payload;

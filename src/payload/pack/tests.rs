@@ -1,0 +1,146 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::change::sample::classified;
+use crate::payload::route::{Policy, asked, route};
+
+fn changed(path: &str, old: Option<&str>, new: &str) -> Vec<RoutedChange> {
+    route(vec![classified(path, old, Some(new))], &Policy::AskModel)
+}
+
+/// Files of functions, each with one changed line between two that are not.
+fn changes(files: usize, functions: usize) -> Vec<RoutedChange> {
+    let text = |file: usize, changed: &str| {
+        (0..functions)
+            .map(|n| format!("def f{file}_{n}(a):\n    if a > {n}:\n        g(a)\n        {changed}(a, {n})\n        h(a)\n"))
+            .collect::<String>()
+    };
+    let of = |file| changed(&format!("src/f{file}.py"), Some(&text(file, "old")), &text(file, "new"));
+    (0..files).flat_map(of).collect()
+}
+
+fn units(changes: &[RoutedChange]) -> Vec<UnitRef> {
+    asked(changes).collect()
+}
+
+fn options(limit: Option<u64>) -> PackOptions {
+    let overhead = Overhead { fixed: 300, per_line: 4, output: 200 };
+    let limit = limit.map(|tokens| (tokens, Reason::BudgetDay));
+    PackOptions { highest: Level::Slice, limit, units_per_request: 4, tokens_per_request: 200, overhead }
+}
+
+fn no_secrets() -> Redactor {
+    Redactor::with_patterns(Vec::new())
+}
+
+/// What the requests take, computed from nothing but the payloads.
+fn taken(compressed: &Compressed, options: &PackOptions, tokenizer: &Tokenizer) -> u64 {
+    let each = |payload: &Payload| {
+        let lines: usize = payload.blocks().iter().map(|block| block.lines.len()).sum();
+        let overhead = options.overhead;
+        overhead.fixed + overhead.output + overhead.per_line * lines as u64 + tokenizer.count(payload.text())
+    };
+    compressed.payloads.iter().map(each).sum()
+}
+
+#[test]
+fn a_payload_reads_like_this() {
+    let changes = changes(2, 2);
+    let compressed = compress(&units(&changes), &changes, &Tokenizer::load(), &no_secrets(), &options(None));
+    let texts: Vec<_> = compressed.payloads.iter().map(Payload::text).collect();
+    insta::assert_snapshot!(texts.join("----\n"), @r"
+    #1 src/f0.py | f0_0
+     def f0_0(a):
+         if a > 0:
+             g(a)
+    -        old(a, 0)
+    4+        new(a, 0)
+             h(a)
+    #2 src/f0.py | f0_1
+     def f0_1(a):
+         if a > 1:
+             g(a)
+    -        old(a, 1)
+    9+        new(a, 1)
+             h(a)
+    ----
+    #1 src/f1.py | f1_0
+     def f1_0(a):
+         if a > 0:
+             g(a)
+    -        old(a, 0)
+    4+        new(a, 0)
+             h(a)
+    #2 src/f1.py | f1_1
+     def f1_1(a):
+         if a > 1:
+             g(a)
+    -        old(a, 1)
+    9+        new(a, 1)
+             h(a)
+    ");
+}
+
+#[test]
+fn secrets_are_taken_out_of_text_and_lines() {
+    let new = "def f():\n    password = 'q7Zt0vXw2LpR9sKd'\n";
+    let changes = changed("a.py", None, new);
+    let place = UnitRef { change: 0, unit: 0 };
+    let compressed = compress(&[place], &changes, &Tokenizer::load(), &no_secrets(), &options(None));
+    let payload = &compressed.payloads[0];
+    assert!(!payload.text().contains("q7Zt0vXw2LpR9sKd"));
+    let lines: Vec<_> =
+        payload.blocks()[0].lines.iter().map(|line| (line.number, line.text.as_str())).collect();
+    assert_eq!(lines, [(1, "def f():"), (2, "    password = '[redacted-1]'")]);
+    assert_eq!(compressed.redactions, 1);
+}
+
+#[test]
+fn a_unit_with_nothing_to_ask_is_named() {
+    let old = "def f():\n    # one\n    g()\n";
+    let changes = changed("a.py", Some(old), &old.replace("one", "two"));
+    let place = UnitRef { change: 0, unit: 0 };
+    let compressed = compress(&[place], &changes, &Tokenizer::load(), &no_secrets(), &options(Some(9)));
+    assert_eq!(compressed.nothing_left, [place]);
+    assert!(compressed.payloads.is_empty() && compressed.left_out.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_limit_is_exceeded_and_no_unit_lost(
+        files in 1_usize..5,
+        functions in 1_usize..6,
+        limit in prop::option::of(0_u64..6000),
+        highest in prop::sample::select(vec![Level::Lines, Level::Slice, Level::Function]),
+        units_per_request in 1_usize..6,
+        tokens_per_request in 20_u64..400,
+    ) {
+        let changes = changes(files, functions);
+        let asked = units(&changes);
+        let tokenizer = Tokenizer::load();
+        let options = PackOptions { highest, units_per_request, tokens_per_request, ..options(limit) };
+        let compressed = compress(&asked, &changes, &tokenizer, &no_secrets(), &options);
+        if let Some(limit) = limit {
+            prop_assert!(taken(&compressed, &options, &tokenizer) <= limit);
+        } else {
+            prop_assert!(compressed.left_out.is_empty());
+        }
+        let mut seen: Vec<UnitRef> = compressed.left_out.iter().map(|&(unit, _)| unit).collect();
+        for payload in &compressed.payloads {
+            prop_assert_eq!(payload.tokens(), tokenizer.count(payload.text()));
+            prop_assert_eq!(payload.tokens(), payload.blocks().iter().map(|block| block.tokens).sum::<u64>());
+            let blocks = payload.blocks();
+            prop_assert!(blocks.len() == 1 || blocks.len() <= units_per_request && payload.tokens() <= tokens_per_request);
+            for (number, block) in (1..).zip(blocks) {
+                prop_assert_eq!(block.number, number);
+                prop_assert!(block.level <= highest && (limit.is_some() || block.level == highest));
+                let head = format!("#{number} {} | ", block.path);
+                prop_assert!(payload.text().contains(&head));
+                seen.push(block.unit);
+            }
+        }
+        seen.sort();
+        prop_assert_eq!(seen, asked);
+    }
+}
