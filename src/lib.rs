@@ -11,3 +11,4 @@ pub mod meter;
 pub mod check;
 pub mod hook;
 pub mod payload;
+pub mod report;

@@ -1,0 +1,244 @@
+//! The versioned JSON of `run` and `dry-run`. Fields are added, never renamed.
+
+use serde::Serialize;
+
+use super::Report;
+use crate::change::{LineRange, Unit};
+use crate::check::finding::Finding;
+use crate::payload::UnitRef;
+use crate::payload::route::{Decision, Route, RoutedChange};
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// Renders a report as one line of JSON.
+///
+/// # Errors
+/// None in practice: every field has a JSON form.
+pub fn render(report: &Report) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Document::from(report))
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    version: u32,
+    mode: &'static str,
+    hook: &'r str,
+    repository: &'r str,
+    branch: Option<&'r str>,
+    team: Option<&'r str>,
+    base: Option<String>,
+    tip: String,
+    outcome: &'static str,
+    required: bool,
+    limit: Limit,
+    model: Option<Model<'r>>,
+    totals: Totals,
+    files: Vec<File<'r>>,
+    findings: Vec<JsonFinding<'r>>,
+    not_reviewed: Vec<Gap<'r>>,
+    notes: &'r [String],
+}
+
+#[derive(Serialize)]
+struct Limit {
+    tokens: Option<u64>,
+    reserved: u64,
+    used: u64,
+}
+
+#[derive(Serialize)]
+struct Model<'r> {
+    tier: &'r str,
+    provider: &'r str,
+    name: &'r str,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    files: usize,
+    units: usize,
+    requests: usize,
+    raw_tokens: Option<u64>,
+    payload_tokens: u64,
+    input_tokens: u64,
+    max_output_tokens: u64,
+    output_tokens: u64,
+    cost_usd: Option<f64>,
+    price_source: &'static str,
+}
+
+#[derive(Serialize)]
+struct File<'r> {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_path: Option<String>,
+    language: Option<&'static str>,
+    class: &'static str,
+    because: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'r str>,
+    units: Vec<JsonUnit<'r>>,
+}
+
+#[derive(Serialize)]
+struct JsonUnit<'r> {
+    name: &'r str,
+    lines: (u32, u32),
+    class: &'static str,
+    route: &'static str,
+    reason: &'r str,
+    level: Option<&'static str>,
+    tokens: u64,
+    added: Vec<(u32, u32)>,
+    deleted: Vec<(u32, u32)>,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'r> {
+    id: String,
+    path: String,
+    line: u32,
+    end_line: u32,
+    column: u32,
+    end_column: u32,
+    rule: &'r str,
+    source: &'static str,
+    severity: &'static str,
+    confidence: &'static str,
+    message: &'r str,
+    note: Option<&'r str>,
+    fix: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+struct Gap<'r> {
+    path: String,
+    lines: Option<(u32, u32)>,
+    reason: &'static str,
+    because: &'r str,
+}
+
+impl<'r> From<&'r Report> for Document<'r> {
+    fn from(report: &'r Report) -> Self {
+        let totals = &report.totals;
+        Self {
+            version: VERSION,
+            mode: match report.mode {
+                super::Mode::Review => "run",
+                super::Mode::Preview => "dry-run",
+            },
+            hook: &report.attribution.hook,
+            repository: &report.attribution.repository,
+            branch: report.attribution.branch.as_deref(),
+            team: report.attribution.team.as_deref(),
+            base: report.base.map(|id| id.to_string()),
+            tip: report.tip.to_string(),
+            outcome: report.outcome().as_str(),
+            required: report.required,
+            limit: Limit { tokens: report.limit, reserved: totals.reserved_tokens, used: totals.used_tokens },
+            model: report.model.as_ref().map(|model| Model {
+                tier: &model.tier,
+                provider: &model.provider,
+                name: &model.name,
+            }),
+            totals: Totals {
+                files: report.changes.len(),
+                units: report.unit_count(),
+                requests: report.requests.len(),
+                raw_tokens: totals.raw_tokens,
+                payload_tokens: totals.payload_tokens,
+                input_tokens: totals.input_tokens,
+                max_output_tokens: totals.max_output_tokens,
+                output_tokens: totals.output_tokens,
+                cost_usd: totals.cost.map(|cost| cost.as_usd()),
+                price_source: totals.price_source.map_or("unknown", |source| source.as_str()),
+            },
+            files: report
+                .changes
+                .iter()
+                .enumerate()
+                .map(|(change, routed)| file(report, change, routed))
+                .collect(),
+            findings: report.findings.iter().map(finding).collect(),
+            not_reviewed: report
+                .not_reviewed()
+                .map(|gap| Gap {
+                    path: gap.path.to_text(),
+                    lines: gap.lines,
+                    reason: gap.reason.as_str(),
+                    because: gap.because,
+                })
+                .collect(),
+            notes: &report.notes,
+        }
+    }
+}
+
+fn file<'r>(report: &Report, change: usize, routed: &'r RoutedChange) -> File<'r> {
+    let classified = &routed.classified;
+    let sides = &classified.parsed.change;
+    let old_path = match (&sides.old, &sides.new) {
+        (Some(old), Some(new)) if old.path != new.path => Some(old.path.to_text()),
+        _ => None,
+    };
+    let units = classified.units.iter().zip(&routed.units).enumerate();
+    File {
+        path: classified.path().to_text(),
+        old_path,
+        language: classified.parsed.language.map(|language| language.as_str()),
+        class: classified.class.as_str(),
+        because: &classified.because,
+        route: routed.file.as_ref().map(|decision| decision.route.as_str()),
+        reason: routed.file.as_ref().map(reason),
+        units: units
+            .map(|(index, (unit, decision))| {
+                json_unit(report, UnitRef { change, unit: index }, unit, decision)
+            })
+            .collect(),
+    }
+}
+
+fn json_unit<'r>(report: &Report, place: UnitRef, unit: &'r Unit, decision: &'r Decision) -> JsonUnit<'r> {
+    let placement = report.placements.get(&place);
+    let ranges = |ranges: &[LineRange]| ranges.iter().map(|range| (range.start, range.last())).collect();
+    JsonUnit {
+        name: &unit.name,
+        lines: unit.span(),
+        class: unit.class.as_str(),
+        route: decision.route.as_str(),
+        reason: reason(decision),
+        level: placement.map(|placement| placement.level.as_str()),
+        tokens: placement.map_or(0, |placement| placement.tokens),
+        added: ranges(&unit.added),
+        deleted: ranges(&unit.deleted),
+    }
+}
+
+/// The code where there is one, the sentence otherwise.
+fn reason(decision: &Decision) -> &str {
+    match decision.route {
+        Route::NotReviewed(reason) => reason.as_str(),
+        _ => &decision.because,
+    }
+}
+
+fn finding(finding: &Finding) -> JsonFinding<'_> {
+    JsonFinding {
+        id: finding.id(),
+        path: finding.path.to_text(),
+        line: finding.line,
+        end_line: finding.end_line,
+        column: finding.column,
+        end_column: finding.end_column,
+        rule: &finding.rule,
+        source: finding.source.as_str(),
+        severity: finding.severity.as_str(),
+        confidence: finding.confidence.as_str(),
+        message: &finding.message,
+        note: finding.note.as_deref(),
+        fix: finding.fix.as_deref(),
+    }
+}

@@ -1,0 +1,408 @@
+//! What was found and what it cost, as one value that every format renders.
+
+pub mod text;
+pub mod json;
+pub mod progress;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::change::{LineRange, Tip};
+use crate::check::finding::{Finding, Severity};
+use crate::cli::Format;
+use crate::exit::ExitStatus;
+use crate::git::{ObjectId, RepoPath};
+use crate::meter::avoided::{self, Avoided};
+use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::price::{Price, PriceSource};
+use crate::meter::{Attribution, Window};
+use crate::payload::pack::Compressed;
+use crate::payload::route::{Decision, Reason, Route, RoutedChange};
+use crate::payload::{Level, Payload, UnitRef};
+use crate::tokens::{Grouped, PicoUsd, Usage};
+
+/// Whether requests were sent or only built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `run`: what is asked is sent.
+    Review,
+    /// `dry-run`: the same requests are built and counted.
+    Preview,
+}
+
+/// Everything there is to say about one run.
+#[derive(Debug)]
+pub struct Report {
+    /// Whether requests were sent.
+    pub mode: Mode,
+    /// Repository, branch, team and hook.
+    pub attribution: Attribution,
+    /// What was compared against.
+    pub base: Option<ObjectId>,
+    /// What was compared.
+    pub tip: Tip,
+    /// Every change with the decision for each of its units: the coverage receipt.
+    pub changes: Vec<RoutedChange>,
+    /// What rules and models found.
+    pub findings: Vec<Finding>,
+    /// How much was made of each unit that was put into a request.
+    pub placements: BTreeMap<UnitRef, Placement>,
+    /// Why no model is asked at all, where none is.
+    pub barrier: Option<Barrier>,
+    /// Whether the hook wants everything reviewed.
+    pub required: bool,
+    /// The hook run's token limit; none where nothing is limited.
+    pub limit: Option<u64>,
+    /// The model that is asked, or would be.
+    pub model: Option<ModelName>,
+    /// The bodies of the requests, exactly as sent.
+    pub requests: Vec<String>,
+    /// Sums.
+    pub totals: Totals,
+    /// One line each on what went wrong on the way, without changing the outcome.
+    pub notes: Vec<String>,
+}
+
+/// Why no model is asked at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// The code.
+    pub reason: Reason,
+    /// What it is and what to do about it, in one line.
+    pub message: String,
+}
+
+impl Barrier {
+    /// A rule refuses the change, so that a review would be paid for nothing.
+    #[must_use]
+    pub fn blocked() -> Self {
+        Self { reason: Reason::Blocked, message: "a rule refuses this change already".to_owned() }
+    }
+
+    /// The ledger failed: without it no limit can be kept, so that nothing may be sent.
+    #[must_use]
+    pub fn store(error: &BudgetError) -> Self {
+        Self { reason: Reason::Store, message: error.to_string() }
+    }
+}
+
+/// How much of a unit a request holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// How much of it.
+    pub level: Level,
+    /// Its tokens within the payload.
+    pub tokens: u64,
+}
+
+/// Which model, by tier, provider and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelName {
+    /// The tier in the configuration.
+    pub tier: String,
+    /// The provider in the user's file.
+    pub provider: String,
+    /// The model's id at the provider.
+    pub name: String,
+}
+
+/// Sums over a run. Tokens are `o200k_base` tokens unless a provider reported its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Tokens of `git diff -U3` of the same change; none where they were not counted.
+    pub raw_tokens: Option<u64>,
+    /// Tokens of code in all requests.
+    pub payload_tokens: u64,
+    /// Tokens of all requests, instructions and schema included.
+    pub input_tokens: u64,
+    /// The most tokens that the replies may take.
+    pub max_output_tokens: u64,
+    /// Tokens that the replies took.
+    pub output_tokens: u64,
+    /// Tokens charged to this run, input and output.
+    pub used_tokens: u64,
+    /// Tokens still held for this run, whose request could not be settled.
+    pub reserved_tokens: u64,
+    /// What was charged, or for a preview the most that would be; none where it is unknown.
+    pub cost: Option<PicoUsd>,
+    /// Where the price comes from; none where there is none.
+    pub price_source: Option<PriceSource>,
+}
+
+/// What came of one request.
+#[derive(Debug)]
+pub enum Answer {
+    /// A reply that can be believed.
+    Reviewed {
+        /// What it found, on lines that were sent.
+        findings: Vec<Finding>,
+        /// How many more it claimed, on lines or in words that were not sent.
+        dropped: usize,
+        /// What it took.
+        usage: Usage,
+    },
+    /// None.
+    Unreviewed {
+        /// The code.
+        reason: Reason,
+        /// What happened and what to do, in one line.
+        message: String,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing stands against it.
+    Allowed,
+    /// At least one finding of severity `error`.
+    Blocked,
+    /// A review that the hook requires is missing.
+    Undecided,
+}
+
+impl Outcome {
+    /// The word that reports use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Blocked => "blocked",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl From<Outcome> for ExitStatus {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Allowed => Self::Allowed,
+            Outcome::Blocked => Self::Blocked,
+            Outcome::Undecided => Self::Undecided,
+        }
+    }
+}
+
+/// Changed lines that nobody reviewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReviewed<'r> {
+    /// Where.
+    pub path: &'r RepoPath,
+    /// First and last line: of the new side, or of the old side for a pure deletion; none for a
+    /// file without lines.
+    pub lines: Option<(u32, u32)>,
+    /// The code.
+    pub reason: Reason,
+    /// One line on what happened.
+    pub because: &'r str,
+}
+
+impl Report {
+    /// A report that knows what is compared, and nothing of it yet.
+    #[must_use]
+    pub fn new(mode: Mode, attribution: Attribution, base: Option<ObjectId>, tip: Tip) -> Self {
+        Self {
+            mode,
+            attribution,
+            base,
+            tip,
+            changes: Vec::new(),
+            findings: Vec::new(),
+            placements: BTreeMap::new(),
+            barrier: None,
+            required: false,
+            limit: None,
+            model: None,
+            requests: Vec::new(),
+            totals: Totals::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether a finding of severity `error` refuses the change.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// How the run ended. It is derived, never stored: findings block, and a required review that
+    /// is missing leaves the run undecided.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.is_blocked() {
+            Outcome::Blocked
+        } else if self.required && self.not_reviewed().next().is_some() {
+            Outcome::Undecided
+        } else {
+            Outcome::Allowed
+        }
+    }
+
+    /// Everything that nobody reviewed, or in a preview would.
+    pub fn not_reviewed(&self) -> impl Iterator<Item = NotReviewed<'_>> {
+        self.changes.iter().flat_map(move |routed| {
+            let units = routed.classified.units.iter().map(|unit| Some(unit.span())).zip(&routed.units);
+            let file = routed.file.iter().map(|decision| (None, decision));
+            units.chain(file).filter_map(move |(lines, decision)| {
+                let (reason, because) = match (decision.route, &self.barrier) {
+                    (Route::NotReviewed(reason), _) => (reason, decision.because.as_str()),
+                    (Route::Model, Some(barrier)) => (barrier.reason, barrier.message.as_str()),
+                    _ => return None,
+                };
+                Some(NotReviewed { path: routed.classified.path(), lines, reason, because })
+            })
+        })
+    }
+
+    /// Notes where each unit of the requests stands, and which units got no place.
+    /// `left` is the room that there was.
+    pub fn place(&mut self, compressed: &Compressed, left: Option<(Window, u64)>) {
+        for block in compressed.payloads.iter().flat_map(Payload::blocks) {
+            self.placements.insert(block.unit, Placement { level: block.level, tokens: block.tokens });
+        }
+        self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
+        for unit in &compressed.nothing_left {
+            let because = "only comments and blank lines changed within it".to_owned();
+            *self.decision(*unit) = Decision { route: Route::Drop, because };
+        }
+        let because = match left {
+            Some((Window::Hook, tokens)) => {
+                format!("does not fit the {} tokens of this run", Grouped(tokens))
+            }
+            Some((window, tokens)) => {
+                format!("does not fit what is left of the {}: {} tokens", window.as_str(), Grouped(tokens))
+            }
+            None => String::new(),
+        };
+        for (unit, reason) in &compressed.left_out {
+            self.leave_unreviewed(*unit, *reason, &because);
+        }
+    }
+
+    /// Notes what the requests may take at the most.
+    pub fn expect(&mut self, most: &Usage, price: Option<&Price>) {
+        self.totals.input_tokens = most.input;
+        self.totals.max_output_tokens = most.output;
+        self.totals.cost = price.map(|price| price.cost(most));
+        self.totals.price_source = price.map(|price| price.source);
+    }
+
+    /// Notes what the run has taken, which the ledger knows once all its requests are settled.
+    pub fn charge(&mut self, budget: &Budget) {
+        match budget.run_totals() {
+            Ok(totals) => {
+                self.totals.used_tokens = totals.used;
+                self.totals.reserved_tokens = totals.reserved;
+                self.totals.cost = totals.cost;
+            }
+            Err(error) => self.notes.push(error.to_string()),
+        }
+    }
+
+    /// Takes in the answers, one a payload.
+    pub fn answer(&mut self, payloads: &[Payload], answers: Vec<Answer>) {
+        let mut invented = 0;
+        for (payload, answer) in payloads.iter().zip(answers) {
+            match answer {
+                Answer::Reviewed { findings, dropped, usage } => {
+                    self.findings.extend(findings);
+                    invented += dropped;
+                    self.totals.output_tokens += usage.output;
+                }
+                Answer::Unreviewed { reason, message } => {
+                    for block in payload.blocks() {
+                        self.leave_unreviewed(block.unit, reason, &message);
+                    }
+                }
+            }
+        }
+        if invented > 0 {
+            self.notes.push(format!("claims of the model about what it was not sent, dropped: {invented}"));
+        }
+    }
+
+    /// Makes the barrier the fate of every unit that a model should have answered, whether or not it
+    /// would have had a place.
+    pub fn bar(&mut self, units: &[UnitRef]) {
+        let Some(Barrier { reason, message }) = self.barrier.clone() else { return };
+        for &unit in units {
+            if self.decision(unit).route != Route::Drop {
+                self.leave_unreviewed(unit, reason, &message);
+            }
+        }
+    }
+
+    fn leave_unreviewed(&mut self, unit: UnitRef, reason: Reason, because: &str) {
+        *self.decision(unit) = Decision { route: Route::NotReviewed(reason), because: because.to_owned() };
+    }
+
+    fn decision(&mut self, unit: UnitRef) -> &mut Decision {
+        &mut self.changes[unit.change].units[unit.unit]
+    }
+
+    /// Writes down, beside the ledger, what was answered without a model. Where that fails it costs
+    /// a note, and never a commit.
+    pub fn record(&mut self, state_directory: &Path, now: SystemTime) {
+        let avoided = self.avoided();
+        if avoided.is_empty() {
+            return;
+        }
+        if let Err(error) = avoided::record(state_directory, &self.attribution, &avoided, now) {
+            let directory = state_directory.display();
+            self.notes.push(format!("what needed no model could not be recorded in {directory}: {error}"));
+        }
+    }
+
+    /// What was answered without a model, by route and class.
+    fn avoided(&self) -> Vec<Avoided<'static>> {
+        let mut groups: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+        for routed in &self.changes {
+            for (unit, decision) in routed.classified.units.iter().zip(&routed.units) {
+                if matches!(decision.route, Route::Drop | Route::Rules | Route::Cache) {
+                    let group = groups.entry((decision.route.as_str(), unit.class.as_str())).or_default();
+                    group.0 += 1;
+                    group.1 += line_count(&unit.added) + line_count(&unit.deleted);
+                }
+            }
+        }
+        groups
+            .into_iter()
+            .map(|((route, reason), (units, lines))| Avoided { route, reason, units, lines })
+            .collect()
+    }
+
+    /// How many units there are.
+    #[must_use]
+    pub fn unit_count(&self) -> usize {
+        self.changes.iter().map(|routed| routed.units.len()).sum()
+    }
+}
+
+/// Writes reports: text for people, or one line of JSON a report.
+///
+/// # Errors
+/// A closed or full stream.
+pub fn write(reports: &[Report], format: Format, verbose: bool, out: &mut impl Write) -> io::Result<()> {
+    for report in reports {
+        match format {
+            Format::Text => out.write_all(text::render(report, verbose).as_bytes())?,
+            Format::Json => writeln!(out, "{}", json::render(report)?)?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes the bodies of all requests, byte for byte, one a line.
+///
+/// # Errors
+/// A closed or full stream.
+pub fn write_requests(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
+    reports.iter().flat_map(|report| &report.requests).try_for_each(|body| writeln!(out, "{body}"))
+}
+
+/// How many lines the ranges hold.
+fn line_count(ranges: &[LineRange]) -> u64 {
+    ranges.iter().map(|range| u64::from(range.len)).sum()
+}
