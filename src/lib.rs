@@ -12,3 +12,4 @@ pub mod check;
 pub mod hook;
 pub mod payload;
 pub mod report;
+pub mod model;

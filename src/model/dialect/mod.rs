@@ -1,0 +1,165 @@
+//! How each API family is spoken to. Every dialect turns a question into a body and a body into an
+//! answer; what differs between providers ends here.
+
+mod openai;
+mod anthropic;
+mod ollama;
+
+use super::ApiKey;
+use super::schema::Schema;
+use crate::tokens::{Usage, UsageSource};
+
+/// An API family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// `POST {base}/chat/completions`.
+    Openai,
+    /// `POST {base}/v1/messages`.
+    Anthropic,
+    /// `POST {base}/api/chat`.
+    Ollama,
+}
+
+/// What is asked, before it has a provider's shape.
+pub(super) struct Question<'a> {
+    pub(super) model: &'a str,
+    pub(super) system: &'a str,
+    pub(super) user: &'a str,
+    pub(super) schema: &'a Schema,
+    /// Counted, for servers that have to be told how much they will read.
+    pub(super) input_tokens: u64,
+    pub(super) max_output_tokens: u64,
+}
+
+impl<'a> Question<'a> {
+    /// For families that take the instructions as a message, too.
+    fn messages(&self) -> [Message<'a>; 2] {
+        [Message { role: "system", content: self.system }, Message { role: "user", content: self.user }]
+    }
+}
+
+/// A message, which all families write alike.
+#[derive(serde::Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+/// What came back, in one shape.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    /// None where the provider gives no figures, or impossible ones.
+    pub(super) usage: Option<Usage>,
+    pub(super) finish: Finish,
+}
+
+/// Why the model stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Finish {
+    /// It had said everything.
+    Complete,
+    /// It reached the most output tokens.
+    Length,
+    /// It declined to answer.
+    Refused,
+    /// Anything else, in the provider's word.
+    Other(String),
+}
+
+/// Why a body with a status of success is no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It reports an error, in the provider's words.
+    Error(String),
+    /// It is not the dialect's JSON.
+    Shape(String),
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Shape(error.to_string())
+    }
+}
+
+impl Dialect {
+    /// The path appended to an endpoint's base.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Openai => openai::PATH,
+            Self::Anthropic => anthropic::PATH,
+            Self::Ollama => ollama::PATH,
+        }
+    }
+
+    /// Whether schemas may hold `maxLength` and `maxItems`. Anthropic answers them with 400.
+    pub(super) fn takes_sizes(self) -> bool {
+        self != Self::Anthropic
+    }
+
+    /// Names and values of the headers beside `content-type`.
+    pub(super) fn headers(self, key: Option<&ApiKey>) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Openai | Self::Ollama => {
+                key.map(|key| ("authorization", format!("Bearer {}", key.value))).into_iter().collect()
+            }
+            Self::Anthropic => anthropic::headers(key),
+        }
+    }
+
+    /// The exact body.
+    pub(super) fn body(self, question: &Question<'_>) -> String {
+        match self {
+            Self::Openai => openai::body(question),
+            Self::Anthropic => anthropic::body(question),
+            Self::Ollama => ollama::body(question),
+        }
+    }
+
+    /// Reads a body that came with a status of success.
+    pub(super) fn answer(self, body: &str) -> Result<Answer, Unreadable> {
+        match self {
+            Self::Openai => openai::answer(body),
+            Self::Anthropic => anthropic::answer(body),
+            Self::Ollama => ollama::answer(body),
+        }
+    }
+
+    /// The provider's own words in a body that came with a status of failure.
+    pub(super) fn complaint(self, body: &str) -> Option<String> {
+        match self {
+            Self::Openai | Self::Anthropic => complaint(body),
+            Self::Ollama => ollama::complaint(body).or_else(|| complaint(body)),
+        }
+    }
+}
+
+/// `{"error":{"message":"…"}}`, which OpenAI, Anthropic, llama.cpp and most gateways answer with.
+fn complaint(body: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Failure {
+        error: Message,
+    }
+    #[derive(serde::Deserialize)]
+    struct Message {
+        message: String,
+    }
+    serde_json::from_str::<Failure>(body).ok().map(|failure| failure.error.message)
+}
+
+/// Figures above this are a broken or hostile server's, and believed no more than missing ones.
+const PLAUSIBLE_TOKENS: u64 = 10_000_000;
+
+/// What a provider reports, if it is possible: nobody reads a prompt of no tokens.
+fn reported(input: u64, cached_input: u64, output: u64) -> Option<Usage> {
+    let possible =
+        (1..=PLAUSIBLE_TOKENS).contains(&input) && cached_input <= input && output <= PLAUSIBLE_TOKENS;
+    possible.then_some(Usage { input, cached_input, output, source: UsageSource::Reported })
+}
+
+/// Serialises a request. Structs keep their fields in order, so equal questions give equal bytes.
+fn to_json(request: &impl serde::Serialize) -> String {
+    serde_json::to_string(request).expect("strings, numbers and booleans always serialise")
+}

@@ -1,0 +1,255 @@
+//! One POST under one deadline. Only this file knows reqwest.
+
+use std::io::Read;
+use std::mem::ManuallyDrop;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Url, blocking, redirect, retry};
+
+use super::dialect::Finish;
+use super::fault::{Broken, Fault};
+use super::prompt::Request;
+use super::reply::{self, Reply};
+use super::{Endpoint, EndpointError};
+use crate::meter::budget::Dispatched;
+use crate::payload::Payload;
+use crate::tokens::{Usage, UsageSource};
+
+pub use super::fault::AskError;
+
+/// An endpoint that does not take a connection within this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a reply that are read at the most: a thousand times what was asked for.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// A server that reports fewer prompt tokens than this share of ours has not read the whole prompt.
+/// Tokenizers differ by a quarter over source code; servers that cut a prompt keep half or less.
+const READ_SHARE_PERCENT: u64 = 60;
+
+/// A client for one endpoint, made once a run and only when something is to be sent: building one
+/// takes 33 ms.
+pub struct Client {
+    /// Never dropped: that would wait for its thread, and thus for a name look-up that hangs. The
+    /// process ends soon after the last request.
+    inner: ManuallyDrop<blocking::Client>,
+}
+
+impl Client {
+    /// Without redirects, retries, cookies or decompression. The system's proxy settings apply,
+    /// except to an endpoint on this machine.
+    ///
+    /// # Errors
+    /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
+    /// up.
+    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+        let mut builder = blocking::Client::builder()
+            .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Each request brings its own.
+            .timeout(None);
+        if endpoint.is_local() {
+            // Pinned, so that no resolver decides what this machine is.
+            let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+            builder = builder.no_proxy().resolve_to_addrs("localhost", &loopback);
+        }
+        match builder.build() {
+            Ok(client) => Ok(Self { inner: ManuallyDrop::new(client) }),
+            Err(error) => Err(Fault(endpoint).unreachable(&cause(&error))),
+        }
+    }
+
+    /// Sends a request that was paid for, and validates the reply against the payload.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub fn ask(
+        &self,
+        request: &Request,
+        payload: &Payload,
+        endpoint: &Endpoint,
+        _permit: &Dispatched<'_>,
+        deadline: Instant,
+    ) -> Result<Reply, AskError> {
+        self.exchange(request, payload, endpoint, deadline)
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        payload: &Payload,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<Reply, AskError> {
+        let fault = Fault(endpoint);
+        let response = self.post(request, endpoint, deadline)?;
+        let status = response.status();
+        if !status.is_success() {
+            // The status is the fact; the server's words are welcome if they come in time.
+            let complaint = read(response, deadline).ok().and_then(|body| endpoint.dialect.complaint(&body));
+            return Err(fault.status(status.as_u16(), complaint.as_deref()));
+        }
+        let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;
+        let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
+        // A reply without figures is charged what was reserved for it.
+        let usage = answer.usage.unwrap_or(Usage {
+            input: request.input_tokens,
+            cached_input: 0,
+            output: request.max_output_tokens,
+            source: UsageSource::Estimated,
+        });
+        if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
+            return Err(fault.short_read(usage, request.prompt_tokens));
+        }
+        match &answer.finish {
+            Finish::Complete | Finish::Length => {}
+            Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
+            Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
+        }
+        let (findings, dropped) =
+            reply::findings(&answer, payload).map_err(|why| fault.off_schema(usage, &why))?;
+        Ok(Reply { findings, dropped, usage })
+    }
+
+    fn post(
+        &self,
+        request: &Request,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<blocking::Response, AskError> {
+        let fault = Fault(endpoint);
+        let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
+        endpoint.check().map_err(forbidden)?;
+        let url = Address::parse(&endpoint.base_url).map_err(forbidden)?.join(request.path);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(fault.too_late());
+        }
+        // Set on the request, not on the client: only then does it bound the body as a whole.
+        let mut post = self.inner.post(url).timeout(left).header(CONTENT_TYPE, "application/json");
+        for (name, value) in endpoint.dialect.headers(endpoint.key.as_ref()) {
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_| fault.forbidden("its key cannot stand in a header"))?;
+            value.set_sensitive(true);
+            post = post.header(name, value);
+        }
+        post.body(request.body.clone()).send().map_err(|error| {
+            if error.is_connect() || error.is_builder() {
+                fault.unreachable(&cause(&error))
+            } else if error.is_timeout() {
+                fault.broken(Broken::Late)
+            } else {
+                fault.hung_up(&cause(&error))
+            }
+        })
+    }
+}
+
+/// Reads a body to its end, its limit or the deadline.
+fn read(mut response: blocking::Response, deadline: Instant) -> Result<String, Broken> {
+    let mut body = Vec::new();
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let count = match response.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if is_timeout(&error) => return Err(Broken::Late),
+            Err(error) => return Err(Broken::Cut(cause(&error))),
+        };
+        body.extend_from_slice(&buffer[..count]);
+        if body.len() > BODY_LIMIT {
+            return Err(Broken::TooLong(BODY_LIMIT));
+        }
+        if Instant::now() >= deadline {
+            return Err(Broken::Late);
+        }
+    }
+    String::from_utf8(body).map_err(|_| Broken::Cut("it is not UTF-8".to_owned()))
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::TimedOut
+        || error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
+            .is_some_and(reqwest::Error::is_timeout)
+}
+
+/// The innermost cause, which says most: `Connection refused (os error 111)`.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// Where an endpoint is: a URL to which a key may be sent.
+pub(super) struct Address(Url);
+
+impl Address {
+    /// Reads a `base_url`.
+    pub(super) fn parse(base_url: &str) -> Result<Self, EndpointError> {
+        let url = Url::parse(base_url)
+            .map_err(|error| EndpointError::NotAUrl { url: base_url.to_owned(), why: error.to_string() })?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let written = || base_url.to_owned();
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(EndpointError::Credentials { host });
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(EndpointError::Query { host });
+        }
+        let address = Self(url);
+        match address.0.scheme() {
+            "https" | "http" if address.is_forbidden() => Err(EndpointError::ForbiddenHost(written())),
+            "https" => Ok(address),
+            "http" if address.is_loopback() => Ok(address),
+            "http" => Err(EndpointError::Unencrypted(written())),
+            scheme => Err(EndpointError::Scheme { url: written(), scheme: scheme.to_owned() }),
+        }
+    }
+
+    /// Whether the host is this machine, said literally.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.0.host_str() == Some("localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
+    }
+
+    /// Link-local addresses, where clouds serve a machine's credentials, with their names; and
+    /// addresses of no machine.
+    fn is_forbidden(&self) -> bool {
+        const METADATA_NAMES: [&str; 2] = ["metadata.google.internal", "metadata"];
+        const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+        let host = self.0.host_str().unwrap_or_default().trim_end_matches('.');
+        METADATA_NAMES.contains(&host)
+            || match self.ip() {
+                Some(IpAddr::V4(ip)) => ip.is_link_local() || ip.is_unspecified() || ip.is_broadcast(),
+                Some(IpAddr::V6(ip)) => {
+                    ip.is_unicast_link_local() || ip.is_unspecified() || ip == METADATA_V6
+                }
+                None => false,
+            }
+    }
+
+    /// The host as an address, an IPv4 address in IPv6's clothes as itself.
+    fn ip(&self) -> Option<IpAddr> {
+        let host = self.0.host_str()?.trim_matches(['[', ']']);
+        host.parse().ok().map(|ip: IpAddr| ip.to_canonical())
+    }
+
+    /// The address of a path below the base.
+    fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests;

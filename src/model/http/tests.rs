@@ -1,0 +1,350 @@
+//! Every fault of a server, over loopback, in every dialect.
+
+use proptest::prelude::*;
+
+use super::super::provider::{Provider, Reply as Say, finding};
+use super::super::sample::{DIALECTS, endpoint, payload};
+use super::super::{ApiKey, prompt};
+use super::*;
+use crate::meter::budget::Charge;
+use crate::payload::route::Reason;
+use crate::payload::tokenizer::Tokenizer;
+
+const QUOTE: &str = "sum / values.len() as f64";
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, AskError> {
+    let payload = payload();
+    let request = prompt::render(&payload, endpoint, &Tokenizer::load());
+    Client::new(endpoint)?.exchange(&request, &payload, endpoint, deadline)
+}
+
+/// Asks a provider that gives `reply`, in each dialect.
+fn each(reply: &Say, deadline: impl Fn() -> Instant, check: impl Fn(Result<Reply, AskError>)) {
+    for dialect in DIALECTS {
+        let provider = Provider::always(reply.clone());
+        check(ask(&endpoint(dialect, &provider.base_url()), deadline()));
+    }
+}
+
+/// Every dialect has to fail so; returns the messages without the port.
+fn fails(reply: &Say, reason: Reason, charge: impl Fn(Charge) -> bool) -> Vec<String> {
+    let messages = std::cell::RefCell::new(Vec::new());
+    each(reply, soon, |outcome| {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.reason, reason, "{error}");
+        assert!(charge(error.charge), "{:?} for {error}", error.charge);
+        let message = error.to_string();
+        assert!(!message.contains("sk-secret"), "{message}");
+        let (_, said) = message.split_once("): ").unwrap();
+        messages.borrow_mut().push(said.to_owned());
+    });
+    messages.into_inner()
+}
+
+fn nothing(charge: Charge) -> bool {
+    charge == Charge::Nothing
+}
+
+fn full(charge: Charge) -> bool {
+    charge == Charge::Full
+}
+
+fn usage(charge: Charge) -> bool {
+    matches!(charge, Charge::Usage(usage) if usage.source == UsageSource::Reported)
+}
+
+#[test]
+fn a_finding_arrives_with_what_the_provider_counted() {
+    for dialect in DIALECTS {
+        let provider = Provider::always(Say::findings(&[finding("2:8", QUOTE)]));
+        let endpoint = endpoint(dialect, &provider.base_url());
+        let reply = ask(&endpoint, soon()).unwrap();
+        assert_eq!((reply.findings.len(), reply.dropped), (1, 0));
+        assert_eq!(reply.findings[0].line, 8);
+
+        let received = &provider.requests()[0];
+        let cached = if dialect == super::super::dialect::Dialect::Ollama { 0 } else { received.tokens / 4 };
+        assert_eq!(reply.usage.input, received.tokens);
+        assert_eq!(reply.usage.cached_input, cached);
+        assert_eq!(provider.served_tokens(), reply.usage.total());
+        // What is reserved covers what the other side counts.
+        let request = prompt::render(&payload(), &endpoint, &Tokenizer::load());
+        assert!(request.input_tokens >= received.tokens);
+        assert_eq!(received.body, request.body);
+    }
+}
+
+#[test]
+fn the_key_travels_in_one_header_of_the_dialect() {
+    let headers = ["authorization", "x-api-key", "authorization"];
+    for (dialect, header) in DIALECTS.into_iter().zip(headers) {
+        let provider = Provider::always(Say::nothing());
+        ask(&endpoint(dialect, &format!("{}/", provider.base_url())), soon()).unwrap();
+        let received = &provider.requests()[0];
+        assert_eq!((received.method.as_str(), received.path.as_str()), ("POST", dialect.path()));
+        assert_eq!(received.header("content-type"), Some("application/json"));
+        assert_eq!(received.header("user-agent"), Some(concat!("hookgate/", env!("CARGO_PKG_VERSION"))));
+        assert_eq!(received.header("accept-encoding"), None);
+        assert_eq!(received.header("cookie"), None);
+        let with_key: Vec<_> =
+            received.headers.iter().filter(|(_, value)| value.contains("sk-secret")).collect();
+        assert_eq!(with_key.len(), 1);
+        assert_eq!(with_key[0].0, header);
+        assert!(!received.body.contains("sk-secret") && !received.path.contains("sk-secret"));
+    }
+}
+
+#[test]
+fn nobody_listening_is_unreachable_and_costs_nothing() {
+    let provider = Provider::always(Say::nothing());
+    let base_url = provider.base_url();
+    drop(provider);
+    let error = ask(&endpoint(DIALECTS[0], &base_url), soon()).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing));
+    assert!(error.message.contains("start the server"), "{error}");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_unreachable_and_costs_nothing() {
+    let error = ask(&endpoint(DIALECTS[0], "https://no-such-host.invalid/v1"), soon()).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing), "{error}");
+}
+
+#[test]
+fn a_server_without_tls_is_unreachable_and_costs_nothing() {
+    let provider = Provider::always(Say::nothing());
+    let base_url = provider.base_url().replace("http:", "https:");
+    let error = ask(&endpoint(DIALECTS[0], &base_url), soon()).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing), "{error}");
+    assert!(provider.requests().iter().all(|request| !request.body.contains("src/auth.rs")));
+}
+
+#[test]
+fn a_deadline_that_has_passed_sends_nothing() {
+    let provider = Provider::always(Say::nothing());
+    let error = ask(&endpoint(DIALECTS[0], &provider.base_url()), Instant::now()).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Timeout, Charge::Nothing));
+    assert_eq!(provider.requests().len(), 0);
+}
+
+/// Without the deadline these would never return: the server holds out until it is dropped.
+#[test]
+fn a_stalling_server_is_left_at_the_deadline() {
+    let shortly = || Instant::now() + Duration::from_millis(400);
+    for reply in [Say::stall(), Say::stall_in_body(), Say::drip()] {
+        each(&reply, shortly, |outcome| {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.reason, error.charge), (Reason::Timeout, Charge::Full), "{reply:?}: {error}");
+        });
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let elsewhere = Provider::always(Say::nothing());
+    fails(&Say::redirect(&elsewhere.base_url()), Reason::Rejected, nothing);
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
+fn a_refused_key_is_named_by_its_origin() {
+    for status in [401, 403] {
+        let body = r#"{"error":{"message":"bad key sk-secret","type":"auth"}}"#;
+        let messages = fails(&Say::status(status, body), Reason::Rejected, nothing);
+        let expected = format!("answered {status} \"bad key [key]\": check the key from variable MODEL_KEY");
+        assert_eq!(messages, [expected.as_str(); 3]);
+    }
+}
+
+#[test]
+fn client_errors_cost_nothing_and_server_errors_cost_all() {
+    for status in [400, 404, 413, 422, 429] {
+        fails(&Say::status(status, ""), Reason::Rejected, nothing);
+    }
+    for status in [500, 502, 503, 529] {
+        fails(&Say::status(status, "<html>"), Reason::Rejected, full);
+    }
+}
+
+#[test]
+fn a_body_that_is_no_answer_costs_all() {
+    let bodies =
+        ["", "null", "{}", "[]", "{\"choices\":[]}", "{\"content\":3}", "<html>", "{\"message\":{}}"];
+    for body in bodies {
+        fails(&Say::status(200, body), Reason::Schema, full);
+    }
+    fails(&Say::truncated(), Reason::Schema, full);
+    fails(&Say::wrong_length(), Reason::Schema, full);
+    fails(&Say::huge(BODY_LIMIT + 1), Reason::Schema, full);
+    fails(&Say::status(200, "[".repeat(BODY_LIMIT / 2)), Reason::Schema, full);
+    fails(&Say::raw(*b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xff\xfe"), Reason::Schema, full);
+}
+
+#[test]
+fn a_connection_without_a_response_costs_all() {
+    fails(&Say::close(), Reason::Unreachable, full);
+    fails(&Say::raw("no http"), Reason::Unreachable, full);
+    fails(&Say::raw(format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(1 << 20))), Reason::Unreachable, full);
+}
+
+#[test]
+fn an_error_in_a_success_is_an_error() {
+    let provider = Provider::always(Say::status(200, r#"{"error":"model is gone"}"#));
+    let error = ask(&endpoint(DIALECTS[2], &provider.base_url()), soon()).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Rejected, Charge::Full));
+    assert!(error.message.contains("model is gone"), "{error}");
+}
+
+#[test]
+fn a_refusal_costs_what_was_used() {
+    for dialect in &DIALECTS[..2] {
+        let provider = Provider::always(Say::refusal());
+        let error = ask(&endpoint(*dialect, &provider.base_url()), soon()).unwrap_err();
+        assert_eq!(error.reason, Reason::Refusal);
+        assert!(usage(error.charge));
+    }
+    // Ollama has no word for it: the text is simply not the answer.
+    let provider = Provider::always(Say::text("I can't help with that."));
+    let error = ask(&endpoint(DIALECTS[2], &provider.base_url()), soon()).unwrap_err();
+    assert_eq!(error.reason, Reason::Schema);
+}
+
+#[test]
+fn an_answer_off_the_schema_costs_what_was_used() {
+    for text in ["", "LGTM", "{\"findings\":[{}]}", "{\"result\":{\"findings\":[]}}"] {
+        fails(&Say::text(text), Reason::Schema, usage);
+    }
+    fails(&Say::cut_off("{\"findings\":[{\"loc\":\"2:8\",\"quo"), Reason::Schema, usage);
+}
+
+#[test]
+fn a_prompt_that_was_cut_is_a_short_read() {
+    for (input, reason) in [(40, Some(Reason::ShortRead)), (100_000, None)] {
+        each(&Say::nothing().usage(input, 5), soon, |outcome| {
+            assert_eq!(outcome.as_ref().err().map(|error| error.reason), reason);
+            let settled = match outcome {
+                Ok(reply) => reply.usage,
+                Err(AskError { charge: Charge::Usage(usage), .. }) => usage,
+                Err(error) => panic!("{error}"),
+            };
+            // The truth is settled, also above what was reserved.
+            assert_eq!((settled.input, settled.output), (input, 5));
+        });
+    }
+}
+
+#[test]
+fn figures_that_are_missing_or_impossible_are_charged_as_reserved() {
+    let nothing = Say::nothing;
+    for reply in [nothing().without_usage(), nothing().usage(0, 0), nothing().usage(u64::MAX / 2, 1)] {
+        each(&reply, soon, |outcome| {
+            let usage = outcome.unwrap().usage;
+            assert_eq!(usage.source, UsageSource::Estimated);
+            assert_eq!(usage.output, prompt::MAX_OUTPUT_TOKENS);
+            assert!(usage.input > payload().tokens());
+        });
+    }
+}
+
+#[test]
+fn a_key_for_no_header_is_not_sent() {
+    let provider = Provider::always(Say::nothing());
+    for value in ["", "a\nb", "a b", "ключ"] {
+        let key = Some(ApiKey { value: value.to_owned(), origin: "file".to_owned() });
+        let endpoint = Endpoint { key, ..endpoint(DIALECTS[0], &provider.base_url()) };
+        let error = ask(&endpoint, soon()).unwrap_err();
+        assert_eq!((error.reason, error.charge), (Reason::Rejected, Charge::Nothing));
+        assert!(error.message.contains("from file"), "{error}");
+    }
+    assert_eq!(provider.requests().len(), 0);
+}
+
+#[test]
+fn an_address_is_checked_before_anything_is_sent_to_it() {
+    let check = |base_url: &str| endpoint(DIALECTS[0], base_url).check();
+    for allowed in [
+        "https://api.openai.com/v1",
+        "https://10.0.0.7:8443",
+        "http://127.0.0.1:11434",
+        "http://127.8.9.1",
+        "http://[::1]:8080/",
+        "http://localhost:1234/v1",
+        "http://LOCALHOST",
+    ] {
+        assert_eq!(check(allowed), Ok(()), "{allowed}");
+    }
+    let refused = |base_url: &str| check(base_url).unwrap_err();
+    for base_url in ["", "api.openai.com", "https://", "http://[::1", "localhost/v1"] {
+        assert!(matches!(refused(base_url), EndpointError::NotAUrl { .. }), "{base_url}");
+    }
+    for base_url in ["ftp://127.0.0.1", "file:///etc/passwd", "localhost:1234"] {
+        assert!(matches!(refused(base_url), EndpointError::Scheme { .. }), "{base_url}");
+    }
+    for base_url in [
+        "http://api.openai.com",
+        "http://10.0.0.7",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example",
+        "http://128.0.0.1",
+        "http://[fe90::1:1]",
+        "http://[::2]",
+    ] {
+        let error = refused(base_url);
+        assert!(
+            matches!(error, EndpointError::Unencrypted(_) | EndpointError::ForbiddenHost(_)),
+            "{base_url}: {error}"
+        );
+    }
+    for base_url in
+        ["https://user@host/", "https://user:secret@host", "http://127.0.0.1@host", "http://secret@127.0.0.1"]
+    {
+        let error = refused(base_url);
+        assert!(matches!(error, EndpointError::Credentials { .. }), "{base_url}");
+        assert!(!error.to_string().contains("secret"));
+    }
+    for base_url in ["https://host/?key=secret", "https://host/#secret"] {
+        let error = refused(base_url);
+        assert!(matches!(error, EndpointError::Query { .. }), "{base_url}");
+        assert!(!error.to_string().contains("secret"));
+    }
+    for base_url in [
+        "https://169.254.169.254/latest",
+        "http://169.254.169.254",
+        "https://2852039166",
+        "https://[::ffff:169.254.169.254]",
+        "https://[fe80::1]",
+        "https://[fd00:ec2::254]",
+        "https://metadata.google.internal",
+        "https://metadata.google.internal.",
+        "http://0.0.0.0:11434",
+        "https://[::]",
+    ] {
+        assert!(matches!(refused(base_url), EndpointError::ForbiddenHost(_)), "{base_url}");
+    }
+}
+
+#[test]
+fn only_loopback_is_local() {
+    let local = |base_url: &str| endpoint(DIALECTS[0], base_url).is_local();
+    assert!(local("http://127.0.0.1:1") && local("https://localhost") && local("http://[::1]"));
+    assert!(!local("https://10.0.0.7") && !local("https://localhost.example") && !local("nonsense"));
+}
+
+proptest! {
+    /// Whatever a server says, one printable line comes of it, without the key.
+    #[test]
+    fn no_words_of_a_server_reach_the_terminal_raw(words in any::<String>(), status in 300_u16..600) {
+        let endpoint = endpoint(DIALECTS[0], "https://host");
+        let words = format!("{words}\u{1b}]0;title\u{7}\u{202e}\u{200b}\u{9b}sk-secret\n{words}");
+        let message = Fault(&endpoint).status(status, Some(&words)).to_string();
+        prop_assert!(!message.contains("sk-secret"));
+        prop_assert!(!message.chars().any(char::is_control));
+        let hidden = ['\u{202e}', '\u{200b}', '\u{feff}'];
+        prop_assert!(!message.contains(hidden));
+        prop_assert!(message.chars().count() < 450);
+    }
+}

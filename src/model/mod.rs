@@ -1,0 +1,179 @@
+//! Asking a model: one request, one deadline, and nothing believed that was not sent.
+
+pub mod prompt;
+mod schema;
+pub mod dialect;
+pub mod http;
+pub mod review;
+mod fault;
+pub mod reply;
+
+use crate::meter::price::Price;
+use crate::report::ModelName;
+use dialect::Dialect;
+
+/// A model at a provider, as the user's file defines a tier.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The tier's name.
+    pub tier: String,
+    /// The provider's name.
+    pub provider: String,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Scheme, host, port and path prefix; `https`, or `http` on loopback.
+    pub base_url: String,
+    /// The model's id at the provider.
+    pub model: String,
+    /// The key, where one is needed.
+    pub key: Option<ApiKey>,
+    /// What its tokens cost; none where it is unknown.
+    pub price: Option<Price>,
+}
+
+/// Why nothing is sent to an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// It cannot be read as a URL.
+    #[error("base_url {url:?} is not a URL ({why}): write it as https://host/path")]
+    NotAUrl {
+        /// As it was written.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Neither `https` nor `http`.
+    #[error("base_url {url:?} has the scheme {scheme:?}: only https, and http on this machine, are spoken")]
+    Scheme {
+        /// As it was written.
+        url: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// `http` to another machine.
+    #[error(
+        "base_url {0:?} would send code and key unencrypted: use https (http is for 127.0.0.1, [::1] and localhost)"
+    )]
+    Unencrypted(String),
+    /// A name or password before the host. The address is not repeated, since it holds a secret.
+    #[error(
+        "base_url of host {host:?} holds a user name or password: remove it and name the key with api_key_env"
+    )]
+    Credentials {
+        /// The host.
+        host: String,
+    },
+    /// A query or a fragment. They are not repeated, since they often hold a key.
+    #[error("base_url of host {host:?} ends in a query or a fragment: remove what follows the path")]
+    Query {
+        /// The host.
+        host: String,
+    },
+    /// An address at which clouds hand out credentials, or one that names no machine.
+    #[error("base_url {0:?} is a link-local, metadata or unspecified address: no model is served there")]
+    ForbiddenHost(String),
+    /// A key that no header may hold.
+    #[error(
+        "the key from {origin} is empty or holds a line break, a control or a non-ASCII character: set it again"
+    )]
+    Key {
+        /// Where it came from.
+        origin: String,
+    },
+}
+
+impl Endpoint {
+    /// Stands in where no model is configured, so that a dry run can render and count what a model
+    /// would have been asked. Nothing is ever sent to it.
+    #[must_use]
+    pub fn preview() -> Self {
+        Self {
+            tier: "none".to_owned(),
+            provider: "none".to_owned(),
+            dialect: Dialect::Openai,
+            base_url: String::new(),
+            model: "none".to_owned(),
+            key: None,
+            price: None,
+        }
+    }
+
+    /// Whether anything may be sent to it. Asked where the configuration is read, so that a mistake
+    /// is reported with its line, and again before every request.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub fn check(&self) -> Result<(), EndpointError> {
+        http::Address::parse(&self.base_url)?;
+        match &self.key {
+            // What a header may hold (RFC 9110, 5.5), without the white space that no key has.
+            Some(key) if key.value.is_empty() || !key.value.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(EndpointError::Key { origin: key.origin.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is on this machine: nothing leaves it, and no proxy stands between.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        http::Address::parse(&self.base_url).is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Counted tokens to tokens that this endpoint may count: hookgate counts with the tokenizer of
+    /// OpenAI's models, and others may need 30 % more for the same code.
+    #[must_use]
+    pub fn with_margin(&self, tokens: u64) -> u64 {
+        (tokens * (100 + self.margin_percent())).div_ceil(100)
+    }
+
+    /// The most tokens that may be counted so that the endpoint counts no more than `tokens`.
+    #[must_use]
+    pub fn without_margin(&self, tokens: u64) -> u64 {
+        tokens * 100 / (100 + self.margin_percent())
+    }
+
+    /// Many servers speak OpenAI's dialect, and only OpenAI's own models count with its tokenizer.
+    fn margin_percent(&self) -> u64 {
+        if self.base_url.starts_with("https://api.openai.com/") { 2 } else { 30 }
+    }
+
+    /// How many units one request may hold: a small model loses track of many.
+    #[must_use]
+    pub fn units_per_request(&self) -> usize {
+        if self.is_local() { 3 } else { 8 }
+    }
+
+    /// How many tokens of code one request may hold.
+    #[must_use]
+    pub fn tokens_per_request(&self) -> u64 {
+        if self.is_local() { 2000 } else { 4000 }
+    }
+
+    /// What reports call it.
+    #[must_use]
+    pub fn name(&self) -> ModelName {
+        ModelName { tier: self.tier.clone(), provider: self.provider.clone(), name: self.model.clone() }
+    }
+}
+
+/// A provider's key. Never shown.
+#[derive(Clone)]
+pub struct ApiKey {
+    /// The key.
+    pub value: String,
+    /// Where it came from, for messages: `environment variable OPENAI_API_KEY`.
+    pub origin: String,
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ApiKey(from {})", self.origin)
+    }
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+#[path = "../../tests/integration/harness/provider.rs"]
+mod provider;
