@@ -13,3 +13,4 @@ pub mod hook;
 pub mod payload;
 pub mod report;
 pub mod model;
+pub mod pipeline;

@@ -1,0 +1,142 @@
+//! The product on one screen: nine stages, in the order in which a change walks through them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::change::classify::{ClassifyOptions, classify};
+use crate::change::collect::{Range, collect, patch};
+use crate::change::parse::{ParseLimits, parse};
+use crate::check::check;
+use crate::check::pack::RuleSet;
+use crate::git::{GitError, Repository};
+use crate::meter::budget::Budget;
+use crate::meter::{Attribution, Limits, Window};
+use crate::model::Endpoint;
+use crate::model::prompt::{most, overhead, render};
+use crate::model::review::{Terms, review};
+use crate::payload::pack::{PackOptions, compress};
+use crate::payload::redact::Redactor;
+use crate::payload::route::{Policy, asked, route};
+use crate::payload::tokenizer::Tokenizer;
+use crate::payload::{Level, UnitRef};
+use crate::report::{Barrier, Mode, Report};
+
+/// How long after its deadline a run that is stuck may hold its reservations.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Runs a hook over a range of changes.
+///
+/// # Errors
+/// Only git's. Whatever later stages meet becomes a line of the report.
+pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options) -> Result<Report, GitError> {
+    let set = collect(repository, range)?;
+    let mut report = Report::new(mode, options.attribution.clone(), set.base, set.tip);
+    report.limit = options.limits.hook;
+    report.required = options.required;
+
+    let parsed = parse(set, &options.parse);
+    let classified = classify(parsed, &options.classify);
+    report.findings = check(&classified, &options.rules);
+    report.changes = route(classified, &options.policy);
+    report.barrier = if report.is_blocked() { Some(Barrier::blocked()) } else { options.barrier.clone() };
+
+    let units: Vec<_> = asked(&report.changes).collect();
+    if mode == Mode::Review && report.is_blocked() {
+        report.bar(&units);
+    } else if mode == Mode::Preview || !units.is_empty() {
+        let tokenizer = Tokenizer::load();
+        match patch(repository, range) {
+            Ok(patch) => report.totals.raw_tokens = patch.map(|patch| tokenizer.count(&patch)),
+            Err(error) => report.notes.push(error.to_string()),
+        }
+        ask(&units, &tokenizer, options, &mut report);
+    }
+    if mode == Mode::Review && range != Range::AllFiles {
+        report.record(&options.state_directory, SystemTime::now());
+    }
+    Ok(report)
+}
+
+/// The stages that cost something, for units that nothing cheaper has answered: compress, budget,
+/// model. All that a preview leaves out is the sending.
+fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut Report) {
+    let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
+    let (budget, limit) = budget(options, report);
+    let overhead = overhead(&endpoint, tokenizer);
+    let call = options.limits.call.map(|tokens| endpoint.without_margin(tokens));
+    let pack = PackOptions {
+        highest: options.highest_level,
+        limit: limit.map(|(window, tokens)| (endpoint.without_margin(tokens), window.into())),
+        units_per_request: endpoint.units_per_request(),
+        tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
+        overhead,
+    };
+    let remainder = compress(units, &report.changes, tokenizer, &Redactor::new(&options.rules), &pack);
+    let requests: Vec<_> =
+        remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
+    report.model = options.endpoint.as_ref().map(Endpoint::name);
+    report.place(&remainder, limit);
+    report.expect(&most(&requests), endpoint.price.as_ref());
+
+    match (report.mode, budget) {
+        (Mode::Review, Some(budget)) => {
+            let terms = Terms {
+                endpoint: &endpoint,
+                budget: &budget,
+                raw_tokens: report.totals.raw_tokens.unwrap_or(0),
+                deadline: Instant::now() + options.deadline,
+            };
+            let answers = review(&remainder.payloads, &requests, &terms);
+            report.answer(&remainder.payloads, answers);
+            report.charge(&budget);
+        }
+        (Mode::Review, None) => report.bar(units),
+        (Mode::Preview, _) => {}
+    }
+    report.requests = requests.into_iter().map(|request| request.body).collect();
+}
+
+/// The budget, where anything is to be sent, and the window with the least room. A ledger that fails
+/// is a barrier of its own: without it no limit can be kept.
+fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<(Window, u64)>) {
+    let hook = options.limits.hook.map(|tokens| (Window::Hook, tokens));
+    if report.barrier.is_some() {
+        return (None, hook);
+    }
+    let opened = Budget::open(&options.state_directory, options.limits.clone(), options.attribution.clone());
+    match opened.and_then(|budget| Ok((budget.headroom()?, budget))) {
+        Ok((room, budget)) => (Some(budget.with_lease(options.deadline + GRACE)), room),
+        Err(error) => {
+            report.barrier = Some(Barrier::store(&error));
+            (None, hook)
+        }
+    }
+}
+
+/// Everything that a hook run depends on, resolved.
+pub struct Options {
+    /// Bounds of the parser.
+    pub parse: ParseLimits,
+    /// Additions to the tables of files.
+    pub classify: ClassifyOptions,
+    /// Rules to run.
+    pub rules: RuleSet,
+    /// Who answers what proofs and tables leave over.
+    pub policy: Policy,
+    /// The most that is sent of a unit.
+    pub highest_level: Level,
+    /// Limits in force.
+    pub limits: Limits,
+    /// Who is charged.
+    pub attribution: Attribution,
+    /// Whom to ask; none where no tier of the hook is configured.
+    pub endpoint: Option<Endpoint>,
+    /// Why nobody may be asked: no model is configured, or the user has not consented.
+    pub barrier: Option<Barrier>,
+    /// Whether a missing review makes the run undecided.
+    pub required: bool,
+    /// Wall time for all requests together.
+    pub deadline: Duration,
+    /// Where ledger and reservations are kept.
+    pub state_directory: PathBuf,
+}
