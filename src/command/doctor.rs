@@ -1,0 +1,149 @@
+//! `hookgate doctor`: everything that could keep a hook from its work, in one list.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::Command;
+
+use anstyle::{AnsiColor, Style};
+
+use super::install::program_directory;
+use crate::cli::Hook;
+use crate::config::trust::Consent;
+use crate::config::{Config, Environment};
+use crate::error::{Error, with_causes};
+use crate::exit::ExitStatus;
+use crate::git::Repository;
+use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupant};
+use crate::meter::Limits;
+use crate::meter::budget::Budget;
+
+pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
+    let mut list = List { out, has_failed: false };
+    match git_version() {
+        Ok(version) => list.ok("git", version)?,
+        Err(error) => list.fail("git", format_args!("cannot be run: {error}; put it on PATH"))?,
+    }
+    match Repository::open(&environment.directory) {
+        Ok(repository) => {
+            list.ok("repository", repository.work_tree().display())?;
+            shims(&repository, environment, &mut list)?;
+            configuration(&repository, environment, &mut list)?;
+        }
+        Err(error) => list.fail("repository", error)?,
+    }
+    Ok(if list.has_failed { ExitStatus::Failed } else { ExitStatus::Allowed })
+}
+
+/// The lines of the report, each written as it is known.
+struct List<'a> {
+    out: &'a mut dyn Write,
+    has_failed: bool,
+}
+
+impl List<'_> {
+    fn ok(&mut self, subject: &str, message: impl Display) -> io::Result<()> {
+        self.line(AnsiColor::Green.on_default(), "ok", subject, message)
+    }
+
+    fn warn(&mut self, subject: &str, message: impl Display) -> io::Result<()> {
+        self.line(AnsiColor::Yellow.on_default(), "warn", subject, message)
+    }
+
+    fn fail(&mut self, subject: &str, message: impl Display) -> io::Result<()> {
+        self.has_failed = true;
+        self.line(AnsiColor::Red.on_default(), "fail", subject, message)
+    }
+
+    fn line(&mut self, style: Style, word: &str, subject: &str, message: impl Display) -> io::Result<()> {
+        writeln!(self.out, "{style}{word:4}{style:#}  {subject}: {message}")
+    }
+}
+
+fn git_version() -> io::Result<String> {
+    let output = Command::new("git").arg("--version").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.trim().trim_start_matches("git version ").to_owned())
+}
+
+fn shims(repository: &Repository, environment: &Environment, list: &mut List<'_>) -> io::Result<()> {
+    let hooks = match hooks_directory(repository) {
+        Ok(hooks) => hooks,
+        Err(error) => return list.fail("hooks", error),
+    };
+    let program = program_directory(environment);
+    for shim in &SHIMS {
+        let also = if has_chained(shim, &hooks) { "; the hook from before runs first" } else { "" };
+        match occupant(shim, &hooks, program.as_deref()) {
+            Ok(Occupant::Current) => list.ok(shim.hook, format_args!("installed{also}"))?,
+            Ok(Occupant::Stale) => list.warn(
+                shim.hook,
+                "installed by another hookgate than this one; `hookgate install` updates it",
+            )?,
+            Ok(Occupant::Edited) => {
+                list.warn(shim.hook, "its shim was edited: hookgate will neither update nor remove it")?
+            }
+            Ok(Occupant::Foreign) => list.warn(
+                shim.hook,
+                "not installed; `hookgate install` keeps the hook that is there and runs it first",
+            )?,
+            Ok(Occupant::Nobody) => list.warn(shim.hook, "not installed; run `hookgate install`")?,
+            Err(error) => list.fail(shim.hook, error)?,
+        }
+    }
+    Ok(())
+}
+
+fn configuration(repository: &Repository, environment: &Environment, list: &mut List<'_>) -> io::Result<()> {
+    let config = match Config::load(repository, environment) {
+        Ok(config) => config,
+        Err(error) => return list.fail("configuration", with_causes(&error)),
+    };
+    // Both hooks, since each has its own section; the rules are the same.
+    match [Hook::PreCommit, Hook::PrePush].into_iter().try_for_each(|hook| config.options(hook).map(drop)) {
+        Ok(()) => {
+            let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
+            let path = config.user_path.display();
+            list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;
+        }
+        Err(error) => list.fail("configuration", with_causes(&error))?,
+    }
+    match &config.consent {
+        Consent::NotNeeded => list.ok("consent", "none is needed")?,
+        Consent::Given => list.ok("consent", "given to what hookgate.toml asks for")?,
+        Consent::Missing | Consent::Outdated { .. } => list.warn(
+            "consent",
+            "missing, so that no model is asked; `hookgate trust` shows what hookgate.toml asks for",
+        )?,
+    }
+    tiers(&config, list)?;
+    // No limit, since nothing is reserved: this opens the ledger and closes it.
+    match Budget::open(&config.state_directory, Limits::default(), config.attribution(Hook::PreCommit)) {
+        Ok(_) => list.ok("ledger", config.state_directory.display()),
+        Err(error) => list.fail("ledger", error),
+    }
+}
+
+/// Every tier that is defined, and every one that is asked for and is not.
+fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+    let mut names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    for name in names {
+        let subject = format!("tier {name}");
+        match config.endpoint(name) {
+            Ok(endpoint) => {
+                let key = endpoint
+                    .key
+                    .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
+                let price = endpoint.price.map_or("price unknown", |_| "price known");
+                let about = format!("{} at {}, {key}, {price}", endpoint.model, endpoint.base_url);
+                list.ok(&subject, about)?;
+            }
+            Err(reason) => list.warn(&subject, reason)?,
+        }
+    }
+    Ok(())
+}

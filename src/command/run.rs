@@ -1,0 +1,122 @@
+//! `hookgate run` and `hookgate dry-run`: one is what the shims call, the other shows the same
+//! before it happens.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::Instant;
+
+use crate::change::collect::Range;
+use crate::cli::{DryRun, Run, Scope};
+use crate::config::{Config, Environment};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::git::Repository;
+use crate::meter::Limits;
+use crate::payload::route::Policy;
+use crate::pipeline::{self, Options};
+use crate::report::{self, Mode, Outcome, Report};
+
+use super::range::{ORIGIN, Wanted, ranges, unpushed};
+
+/// Reviews what a hook is about, and speaks only if there is something to say.
+///
+/// # Errors
+/// No repository, a wrong configuration, or what git could not read.
+pub(super) fn execute(
+    args: &Run,
+    verbose: bool,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> Result<ExitStatus, Error> {
+    if environment.is_off() {
+        return Ok(ExitStatus::Allowed);
+    }
+    let repository = Repository::open(&environment.directory)?;
+    let mut options = Config::load(&repository, environment)?.options(args.hook)?;
+    let wanted = if args.all_files { Wanted::AllFiles } else { between(&args.scope) };
+    if args.all_files {
+        options.policy = Policy::RulesOnly("all files were asked for: rules only".to_owned());
+    }
+    let remote = args.arguments.first().and_then(|remote| remote.to_str());
+    let ranges = ranges(&repository, args.hook, wanted, remote)?;
+    let reports = reports(&repository, ranges, Mode::Review, options)?;
+    said(report::write(&reports, args.format, verbose, out))?;
+    let status = worst(&reports);
+    // Taking syntax trees apart node by node takes longer than the end of the process.
+    std::mem::forget(reports);
+    Ok(status)
+}
+
+/// Builds and counts the requests of a run, and sends nothing.
+///
+/// # Errors
+/// As [`execute`].
+pub(super) fn preview(
+    args: &DryRun,
+    verbose: bool,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> Result<ExitStatus, Error> {
+    let repository = Repository::open(&environment.directory)?;
+    let mut options = Config::load(&repository, environment)?.options(args.hook)?;
+    if args.no_limit {
+        options.limits = Limits::default();
+    }
+    let wanted = args.commit.as_deref().map_or_else(|| between(&args.scope), Wanted::Commit);
+    let mut ranges = ranges(&repository, args.hook, wanted, None)?;
+    if ranges.is_empty() {
+        // Whoever asks for a preview without a terminal is not git, and names no refs.
+        ranges = unpushed(&repository, ORIGIN)?;
+    }
+    let reports = reports(&repository, ranges, Mode::Preview, options)?;
+    said(if args.show_payload {
+        report::write_requests(&reports, out)
+    } else {
+        report::write(&reports, args.format, verbose, out)
+    })?;
+    Ok(worst(&reports))
+}
+
+/// Whoever closes the pipe has read enough, and what is refused is refused all the same.
+fn said(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+fn between(scope: &Scope) -> Wanted<'_> {
+    match (&scope.from_ref, &scope.to_ref) {
+        (Some(from), Some(to)) => Wanted::Between(from, to),
+        _ => Wanted::Hook,
+    }
+}
+
+/// All ranges are one run of the hook: what one of them takes of tokens and time, the next one lacks.
+fn reports(
+    repository: &Repository,
+    ranges: Vec<Range>,
+    mode: Mode,
+    mut options: Options,
+) -> Result<Vec<Report>, Error> {
+    let end = Instant::now() + options.deadline;
+    let mut reports = Vec::new();
+    for range in ranges {
+        let report = pipeline::run(repository, range, mode, &options)?;
+        let taken = report.totals.used_tokens + report.totals.reserved_tokens;
+        options.limits.hook = options.limits.hook.map(|limit| limit.saturating_sub(taken));
+        options.deadline = end.saturating_duration_since(Instant::now());
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+/// One push can have several ranges: it goes through if all of them do.
+fn worst(reports: &[Report]) -> ExitStatus {
+    let outcomes: Vec<_> = reports.iter().map(Report::outcome).collect();
+    let has = |outcome| outcomes.contains(&outcome);
+    let outcome = if has(Outcome::Blocked) {
+        Outcome::Blocked
+    } else if has(Outcome::Undecided) {
+        Outcome::Undecided
+    } else {
+        Outcome::Allowed
+    };
+    outcome.into()
+}

@@ -1,0 +1,268 @@
+//! The files as they are written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::check::finding::Severity;
+use crate::cli::Hook;
+use crate::meter::price::{Price, PriceError};
+use crate::model::dialect::Dialect;
+use crate::payload::Level;
+use crate::tokens::PicoUsd;
+
+/// The name of a repository's file.
+pub const REPOSITORY_FILE: &str = "hookgate.toml";
+/// The name of the file that overrides it in one clone.
+pub const LOCAL_FILE: &str = "hookgate.local.toml";
+
+/// The user's own `config.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserFile {
+    /// Who pays: stands on every row of the ledger.
+    pub team: Option<String>,
+    /// Where models are served.
+    pub providers: BTreeMap<String, Provider>,
+    /// Names for models, which repositories may ask for.
+    pub tiers: BTreeMap<String, Tier>,
+    /// What may be spent, at the most.
+    pub limits: UserLimits,
+    /// What models cost, by `provider/model`.
+    pub prices: BTreeMap<String, ModelPrice>,
+    /// Where the ledger is kept.
+    pub state: State,
+}
+
+/// A service that answers requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Scheme, host, port and path prefix.
+    pub base_url: String,
+    /// The environment variable that holds its key.
+    pub api_key_env: Option<String>,
+}
+
+/// A model at a provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// A name out of `[providers]`.
+    pub provider: String,
+    /// The model's id at the provider.
+    pub model: String,
+}
+
+/// Ceilings that no repository can raise. Tokens count input and output.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserLimits {
+    /// Tokens of one request.
+    pub call_tokens: Option<u64>,
+    /// Tokens of one hook run.
+    pub hook_tokens: Option<u64>,
+    /// Tokens of one day (UTC).
+    pub day_tokens: Option<u64>,
+    /// Tokens of one month (UTC).
+    pub month_tokens: Option<u64>,
+    /// Money of one day (UTC).
+    pub day_usd: Option<Usd>,
+    /// Money of one month (UTC).
+    pub month_usd: Option<Usd>,
+}
+
+/// A price in USD per million tokens.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrice {
+    /// Of input.
+    pub input: f64,
+    /// Of input that the provider reads from its cache; that of `input` unless it is given.
+    pub cached_input: Option<f64>,
+    /// Of output.
+    pub output: f64,
+}
+
+impl ModelPrice {
+    /// The price of one token of each kind.
+    ///
+    /// # Errors
+    /// A figure that can only be a slip.
+    pub fn price(&self) -> Result<Price, PriceError> {
+        Price::per_million(self.input, self.cached_input, self.output)
+    }
+}
+
+/// Where the ledger is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    /// A directory of one's own, in place of the system's usual one.
+    pub directory: Option<PathBuf>,
+}
+
+/// A repository's `hookgate.toml`, or the `hookgate.local.toml` that overrides it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepositoryFile {
+    /// What each hook does.
+    pub hooks: Hooks,
+    /// Which rules run.
+    pub rules: Rules,
+    /// What is left out of review.
+    pub exclude: Exclude,
+}
+
+/// One section a hook.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Hooks {
+    /// Looks at the index.
+    pub pre_commit: HookSection,
+    /// Looks at what is about to be pushed.
+    pub pre_push: HookSection,
+}
+
+impl Hooks {
+    /// The section of a hook.
+    #[must_use]
+    pub fn section(&self, hook: Hook) -> &HookSection {
+        match hook {
+            Hook::PreCommit => &self.pre_commit,
+            Hook::PrePush => &self.pre_push,
+        }
+    }
+}
+
+/// What one hook does.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HookSection {
+    /// Tokens of one run.
+    pub token_limit: Option<u64>,
+    /// Wall time of all requests together.
+    pub deadline: Option<Deadline>,
+    /// Whom to ask, in this order.
+    pub tiers: Option<Vec<String>>,
+    /// Whether an unreviewed remainder refuses the commit.
+    pub required: Option<bool>,
+    /// The most that is sent of a definition.
+    pub level: Option<Level>,
+}
+
+/// Which rules run, and how loudly.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Rules that do not run.
+    pub disabled: Option<BTreeSet<String>>,
+    /// Severities other than the packs' own.
+    pub severity: BTreeMap<String, Severity>,
+}
+
+/// What is left out of review.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exclude {
+    /// Globs over paths from the top of the work tree.
+    pub paths: BTreeSet<String>,
+}
+
+/// An amount of USD, not negative.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Usd(f64);
+
+impl Usd {
+    /// The amount.
+    #[must_use]
+    pub fn amount(self) -> PicoUsd {
+        PicoUsd::from_usd(self.0)
+    }
+}
+
+impl TryFrom<f64> for Usd {
+    type Error = String;
+
+    fn try_from(usd: f64) -> Result<Self, String> {
+        if usd.is_finite() && usd >= 0.0 {
+            Ok(Self(usd))
+        } else {
+            Err(format!("{usd} is no amount of USD: expected a number from 0 up"))
+        }
+    }
+}
+
+/// A stretch of time, written `500ms`, `20s` or `2m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Deadline(pub Duration);
+
+impl Deadline {
+    /// Nobody waits longer for a commit; a repository that asks for more is mistaken or hostile.
+    const LONGEST: Duration = Duration::from_secs(600);
+}
+
+impl TryFrom<String> for Deadline {
+    type Error = String;
+
+    fn try_from(written: String) -> Result<Self, String> {
+        let digits = written.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = written.split_at(digits);
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            _ => 0,
+        };
+        number
+            .parse()
+            .ok()
+            .and_then(|number: u64| number.checked_mul(milliseconds))
+            .map(Duration::from_millis)
+            .filter(|duration| !duration.is_zero() && *duration <= Self::LONGEST)
+            .map(Self)
+            .ok_or_else(|| {
+                format!(
+                    "{written:?} is no deadline: expected one like \"500ms\", \"20s\" or \"2m\", up to 10m"
+                )
+            })
+    }
+}
+
+impl RepositoryFile {
+    /// This file with every key of `local` in place of its own. Exclusions are added up, since what
+    /// is kept from review in the repository stays kept from it.
+    #[must_use]
+    pub fn overridden_by(self, local: Self) -> Self {
+        let mut severity = self.rules.severity;
+        severity.extend(local.rules.severity);
+        let mut paths = self.exclude.paths;
+        paths.extend(local.exclude.paths);
+        Self {
+            hooks: Hooks {
+                pre_commit: self.hooks.pre_commit.overridden_by(local.hooks.pre_commit),
+                pre_push: self.hooks.pre_push.overridden_by(local.hooks.pre_push),
+            },
+            rules: Rules { disabled: local.rules.disabled.or(self.rules.disabled), severity },
+            exclude: Exclude { paths },
+        }
+    }
+}
+
+impl HookSection {
+    fn overridden_by(self, local: Self) -> Self {
+        Self {
+            token_limit: local.token_limit.or(self.token_limit),
+            deadline: local.deadline.or(self.deadline),
+            tiers: local.tiers.or(self.tiers),
+            required: local.required.or(self.required),
+            level: local.level.or(self.level),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! From text to the files as written, or to a message that says where and what instead.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::ConfigError;
+use super::file::{RepositoryFile, Tier, UserFile};
+
+/// The longest file that is read, in bytes. Configuration is written by hand.
+const SIZE_LIMIT: u64 = 1024 * 1024;
+
+/// The text of a file; none where there is no file.
+///
+/// # Errors
+/// [`ConfigError::Read`].
+pub fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+    // Asked before opening, since opening a pipe waits for whoever writes into it.
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(failed(std::io::Error::other("it is not a file"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > SIZE_LIMIT {
+        return Err(failed(std::io::Error::other("it is larger than 1 MiB")));
+    }
+    Ok(Some(text))
+}
+
+/// The text of the user's file.
+///
+/// # Errors
+/// [`ConfigError::Invalid`], with the place and the nearest key that exists.
+pub fn user_file(path: &Path, text: &str) -> Result<UserFile, ConfigError> {
+    let file: UserFile = parse(path, text, |_| None)?;
+    let inconsistent = |message| Err(ConfigError::Inconsistent { path: path.to_owned(), message });
+    for (name, Tier { provider, .. }) in &file.tiers {
+        if !file.providers.contains_key(provider) {
+            return inconsistent(format!(
+                "tier `{name}` names provider `{provider}`, but there is no [providers.{provider}]"
+            ));
+        }
+    }
+    for (model, price) in &file.prices {
+        if let Err(error) = price.price() {
+            return inconsistent(format!("[prices.{model:?}]: {error}"));
+        }
+        if !model.contains('/') {
+            return inconsistent(format!(
+                "[prices.{model:?}] names no provider: expected [prices.\"<provider>/{model}\"]"
+            ));
+        }
+    }
+    if let Some(directory) = &file.state.directory
+        && !directory.is_absolute()
+    {
+        return inconsistent(format!(
+            "[state] directory {directory:?} depends on where hookgate runs: write it from the root, without `~`"
+        ));
+    }
+    Ok(file)
+}
+
+/// The text of a repository's file; `user_file` is named where a key belongs there.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] and [`ConfigError::Forbidden`].
+pub fn repository_file(path: &Path, text: &str, user_file: &Path) -> Result<RepositoryFile, ConfigError> {
+    let file: RepositoryFile = parse(path, text, |key| why_forbidden(key, user_file))?;
+    let mut named = file.rules.disabled.iter().flatten().chain(file.rules.severity.keys());
+    if let Some(rule) = named.find(|rule| rule.starts_with("secrets/")) {
+        let message = format!(
+            "[rules] names `{rule}`, but a repository cannot switch the secret scan off or tone it down"
+        );
+        return Err(ConfigError::Inconsistent { path: path.to_owned(), message });
+    }
+    Ok(file)
+}
+
+/// Why a key that `hookgate.toml` does not know must not be there, for keys that mean something.
+fn why_forbidden(key: &str, user_file: &Path) -> Option<String> {
+    let user_file = user_file.display();
+    match key {
+        "providers" | "provider" | "dialect" | "base_url" | "model" | "api_key" | "api_key_env"
+        | "headers" | "proxy" => Some(format!("endpoints and keys live only in {user_file}")),
+        "tiers" => Some(format!(
+            "tiers are defined only in {user_file}; here they are named in a hook's section, tiers = [\"local\"]"
+        )),
+        "limits" | "hook_tokens" | "call_tokens" | "day_tokens" | "month_tokens" | "day_usd"
+        | "month_usd" => {
+            Some(format!("ceilings live only in {user_file}; here `token_limit` of a hook may lower them"))
+        }
+        "prices" | "state" | "store" | "redis" | "team" => Some(format!("it lives only in {user_file}")),
+        "secrets" | "redact" => Some("the secret scan cannot be configured away".to_owned()),
+        _ => None,
+    }
+}
+
+fn parse<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    why_forbidden: impl Fn(&str) -> Option<String>,
+) -> Result<T, ConfigError> {
+    let error = match toml::from_str(text) {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
+    };
+    let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+    let line = before.matches('\n').count() + 1;
+    let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
+    let path = path.to_owned();
+
+    // serde names the key and the keys it knows in its message, and nowhere else.
+    let message = error.message();
+    let mut names = message.split('`').skip(1).step_by(2);
+    if let Some(rest) = message.strip_prefix("unknown field ")
+        && let Some(key) = names.next()
+    {
+        if key == "jobs" && rest.contains("token_limit") {
+            let message = "command jobs are not supported yet".to_owned();
+            return Err(ConfigError::Invalid { path, line, column, message });
+        }
+        if let Some(reason) = why_forbidden(key) {
+            return Err(ConfigError::Forbidden { path, line, column, key: key.to_owned(), reason });
+        }
+        let message = format!("unknown key `{key}`{}", instead(key, names));
+        return Err(ConfigError::Invalid { path, line, column, message });
+    }
+    if message.starts_with("unknown variant ")
+        && let Some(word) = names.next()
+    {
+        let message = format!("unknown word `{word}`{}", instead(word, names));
+        return Err(ConfigError::Invalid { path, line, column, message });
+    }
+    Err(ConfigError::Invalid { path, line, column, message: without_rust(message) })
+}
+
+/// serde's message, with what Rust calls a type in the words of TOML.
+fn without_rust(message: &str) -> String {
+    if message == "wanted string or table" {
+        return "expected a string in quotes".to_owned();
+    }
+    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    let found = found.strip_suffix(" as i128").or(found.strip_suffix(" as u128")).unwrap_or(found);
+    let expected = match expected {
+        "u64" => "a whole number, 0 or more",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a string" | "path string" => "a string in quotes",
+        "a boolean" => "true or false",
+        _ if expected.starts_with("struct ") || expected == "a map" => "a section with keys of its own",
+        _ => expected,
+    };
+    format!("{found}, expected {expected}")
+}
+
+/// What was probably meant, or everything that could have been.
+fn instead<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let similarity = |name: &str| strsim::jaro_winkler(written, name);
+    let nearest = known.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    match nearest {
+        Some(nearest) if similarity(nearest) > 0.8 => format!("; did you mean `{nearest}`?"),
+        Some(_) => format!("; expected one of: {}", known.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,260 @@
+//! What the files say, turned into what each stage is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use super::file::{HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, Usd, UserFile};
+use super::trust::{Capabilities, Consent, ConsentRecord};
+use super::{ConfigError, Environment, read};
+use crate::change::classify::ClassifyOptions;
+use crate::change::parse::ParseLimits;
+use crate::check::pack::{RuleOptions, RuleSet};
+use crate::cli::Hook;
+use crate::git::Repository;
+use crate::meter::price::Price;
+use crate::meter::{Attribution, Limits};
+use crate::model::{ApiKey, Endpoint};
+use crate::payload::Level;
+use crate::payload::route::{Policy, Reason};
+use crate::pipeline::Options;
+use crate::report::Barrier;
+
+/// Tokens of one hook run where the repository says nothing.
+const TOKEN_LIMIT: u64 = 4000;
+/// Wall time of all requests of one hook run where the repository says nothing.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The tier that is asked where the repository says nothing: the user's own.
+const TIER: &str = "local";
+
+/// The configuration of one repository, as one user has it.
+#[derive(Debug)]
+pub struct Config {
+    /// The user's own file; empty where there is none.
+    pub user: UserFile,
+    /// Where that file is, or would be.
+    pub user_path: PathBuf,
+    /// The repository's file with its local overrides; empty where there is none.
+    pub repository: RepositoryFile,
+    /// Whether the repository's files may do what they ask for.
+    pub consent: Consent,
+    /// Where consent is recorded.
+    pub record: ConsentRecord,
+    /// Where ledger, reservations and consent are kept.
+    pub state_directory: PathBuf,
+    environment: Environment,
+    name: String,
+    branch: Option<String>,
+}
+
+/// Why a tier cannot be asked, in words that end a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// The user's file does not define it.
+    #[error("is not defined in {}", .0.display())]
+    Undefined(PathBuf),
+    /// Its provider wants a key that is not there.
+    #[error("needs a key in the environment variable {0}, which is not set")]
+    KeyMissing(String),
+    /// Nothing may be sent to its provider.
+    #[error("cannot be used: {0}")]
+    Refused(crate::model::EndpointError),
+}
+
+impl Config {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Whatever is wrong with them; see [`ConfigError`].
+    pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
+        let user_path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
+        let user = match environment.user_file() {
+            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
+            None => None,
+        }
+        .unwrap_or_default();
+        let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
+            Some(text) => read::repository_file(Path::new(name), &text, &user_path),
+            None => Ok(RepositoryFile::default()),
+        };
+        let asked = written(REPOSITORY_FILE)?.overridden_by(written(LOCAL_FILE)?);
+
+        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
+        let state_directory =
+            user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+        let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
+        let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
+        Ok(Self {
+            user,
+            user_path,
+            repository: asked,
+            consent,
+            record,
+            state_directory,
+            environment: environment.clone(),
+            name: repository.name(),
+            branch: repository.branch(),
+        })
+    }
+
+    /// What the repository's files ask for.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::of(&self.repository)
+    }
+
+    /// What each stage is told for a run of `hook`.
+    ///
+    /// # Errors
+    /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
+    pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
+        let section = self.repository.hooks.section(hook);
+        let (endpoint, barrier) = self.reviewer(section)?;
+        let policy = match section.tiers.as_deref() {
+            Some([]) => Policy::RulesOnly("no tier is named for this hook: rules only".to_owned()),
+            _ => Policy::AskModel,
+        };
+        Ok(Options {
+            parse: ParseLimits::default(),
+            classify: ClassifyOptions { excluded: self.excluded()?, tables_only: policy != Policy::AskModel },
+            rules: self.rules()?,
+            policy,
+            highest_level: section.level.unwrap_or(Level::Slice),
+            limits: self.limits(section),
+            attribution: self.attribution(hook),
+            endpoint,
+            barrier,
+            required: section.required.unwrap_or(false),
+            deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
+            state_directory: self.state_directory.clone(),
+        })
+    }
+
+    /// Whom a run of `hook` is charged to.
+    #[must_use]
+    pub fn attribution(&self, hook: Hook) -> Attribution {
+        Attribution {
+            repository: self.name.clone(),
+            branch: self.branch.clone(),
+            team: self.user.team.clone(),
+            hook: hook.as_str().to_owned(),
+        }
+    }
+
+    /// The names of the tiers that `hook` asks, in their order.
+    #[must_use]
+    pub fn tiers(&self, hook: Hook) -> Vec<&str> {
+        tiers(self.repository.hooks.section(hook))
+    }
+
+    /// A tier as the user's file defines it.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub fn endpoint(&self, tier: &str) -> Result<Endpoint, Unusable> {
+        let undefined = || Unusable::Undefined(self.user_path.clone());
+        let model = self.user.tiers.get(tier).ok_or_else(undefined)?;
+        let provider = self.user.providers.get(&model.provider).ok_or_else(undefined)?;
+        let key = provider.api_key_env.as_ref().map(|variable| match self.environment.variable(variable) {
+            Some(value) => {
+                Ok(ApiKey { value: value.to_owned(), origin: format!("environment variable {variable}") })
+            }
+            None => Err(Unusable::KeyMissing(variable.clone())),
+        });
+        let mut endpoint = Endpoint {
+            tier: tier.to_owned(),
+            provider: model.provider.clone(),
+            dialect: provider.dialect,
+            base_url: provider.base_url.clone(),
+            model: model.model.clone(),
+            key: key.transpose()?,
+            price: None,
+        };
+        endpoint.check().map_err(Unusable::Refused)?;
+        let price = self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model));
+        endpoint.price = match price {
+            Some(price) => price.price().ok(),
+            None => endpoint.is_local().then(Price::local),
+        };
+        Ok(endpoint)
+    }
+
+    /// The first tier that can be asked; or why nobody may be.
+    fn reviewer(&self, section: &HookSection) -> Result<(Option<Endpoint>, Option<Barrier>), ConfigError> {
+        let mut reasons = Vec::new();
+        let mut endpoint = None;
+        for tier in tiers(section) {
+            match self.endpoint(tier) {
+                Ok(found) => {
+                    endpoint = Some(found);
+                    break;
+                }
+                // A mistake in the user's file, where the others are only absences.
+                Err(Unusable::Refused(error)) => {
+                    return Err(ConfigError::Inconsistent {
+                        path: self.user_path.clone(),
+                        message: format!("tier `{tier}`: {error}"),
+                    });
+                }
+                Err(reason) => reasons.push(format!("tier `{tier}` {reason}")),
+            }
+        }
+        let barrier = if endpoint.is_none() {
+            let message = format!("no model can be asked: {}", reasons.join(", "));
+            Some(Barrier { reason: Reason::NoModel, message })
+        } else if !self.consent.allows() {
+            let message = "you have not allowed what hookgate.toml asks for: see `hookgate trust`";
+            Some(Barrier { reason: Reason::Consent, message: message.to_owned() })
+        } else {
+            None
+        };
+        Ok((endpoint, barrier))
+    }
+
+    /// A repository lowers its user's ceilings, and cannot raise them.
+    fn limits(&self, section: &HookSection) -> Limits {
+        let user = &self.user.limits;
+        let asked = section.token_limit.unwrap_or(TOKEN_LIMIT);
+        Limits {
+            call: user.call_tokens,
+            hook: Some(user.hook_tokens.map_or(asked, |ceiling| ceiling.min(asked))),
+            day: user.day_tokens,
+            month: user.month_tokens,
+            day_usd: user.day_usd.map(Usd::amount),
+            month_usd: user.month_usd.map(Usd::amount),
+        }
+    }
+
+    fn rules(&self) -> Result<RuleSet, ConfigError> {
+        let rules = &self.repository.rules;
+        RuleSet::new(RuleOptions {
+            disabled: rules.disabled.iter().flatten().cloned().collect(),
+            severity: rules.severity.clone(),
+            packs: Vec::new(),
+        })
+        .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+    }
+
+    fn excluded(&self) -> Result<GlobSet, ConfigError> {
+        let invalid = |error: globset::Error| ConfigError::Inconsistent {
+            path: PathBuf::from(REPOSITORY_FILE),
+            message: format!("[exclude] paths: {error}"),
+        };
+        let mut globs = GlobSetBuilder::new();
+        for pattern in &self.repository.exclude.paths {
+            globs.add(Glob::new(pattern).map_err(invalid)?);
+        }
+        globs.build().map_err(invalid)
+    }
+}
+
+fn tiers(section: &HookSection) -> Vec<&str> {
+    match &section.tiers {
+        Some(tiers) => tiers.iter().map(String::as_str).collect(),
+        None => vec![TIER],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+use super::*;
+use std::collections::HashMap;
+use std::fs;
+use std::process::Command;
+
+/// A repository, and the home of a user with or without a file of their own.
+struct Place {
+    root: tempfile::TempDir,
+    environment: Environment,
+}
+
+impl Place {
+    fn new(user_file: Option<&str>) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("repository");
+        let made = Command::new("git")
+            .args(["init", "--quiet", "--initial-branch=main"])
+            .arg(&directory)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env_remove("GIT_DIR")
+            .status();
+        assert!(made.unwrap().success());
+        let config_home = root.path().join("config");
+        if let Some(text) = user_file {
+            fs::create_dir_all(config_home.join("hookgate")).unwrap();
+            fs::write(config_home.join("hookgate/config.toml"), text).unwrap();
+        }
+        let environment = Environment {
+            directory,
+            config_home: Some(config_home),
+            state_home: Some(root.path().join("state")),
+            variables: HashMap::new(),
+        };
+        Self { root, environment }
+    }
+
+    fn with(self, name: &str, text: &str) -> Self {
+        fs::write(self.environment.directory.join(name), text).unwrap();
+        self
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.environment.variables.insert(name.into(), value.into());
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&Repository::at(&self.environment.directory).unwrap(), &self.environment)
+    }
+
+    /// The message of what is wrong, without this machine's paths.
+    fn complaint(&self) -> String {
+        let error = self.load().and_then(|config| config.options(Hook::PreCommit).map(|_| ())).unwrap_err();
+        error.to_string().replace(self.root.path().to_str().unwrap(), "…")
+    }
+}
+
+fn complaint(repository_file: &str) -> String {
+    Place::new(None).with(REPOSITORY_FILE, repository_file).complaint()
+}
+
+#[test]
+fn mistakes_are_named_with_their_place_and_the_nearest_key() {
+    let cases = [
+        "[hooks.pre-commit]\ntokn_limit = 3\n",
+        "[hooks.pre-comit]\n",
+        "[hooks.pre-push]\nlevel = \"functions\"\n",
+        "[hooks.pre-push]\n  deadline = \"soon\"\n",
+        "[hooks.pre-push]\ntoken_limit = -1\n",
+        "[hooks.pre-commit]\ntiers = [\"local\"\n",
+        "[hooks.pre-commit]\nzzz = 1\n",
+        "[[hooks.pre-commit.jobs]]\nrun = \"make\"\n",
+        "[exclude]\npaths = [\"a/[\"]\n",
+        "[rules]\ndisabled = [\"python/brekpoint\"]\n",
+    ];
+    let complaints: Vec<_> = cases.into_iter().map(complaint).collect();
+    insta::assert_snapshot!(complaints.join("\n"), @r#"
+    hookgate.toml:2:1: unknown key `tokn_limit`; did you mean `token_limit`?
+    hookgate.toml:1:8: unknown key `pre-comit`; did you mean `pre-commit`?
+    hookgate.toml:2:9: unknown word `functions`; did you mean `function`?
+    hookgate.toml:2:14: "soon" is no deadline: expected one like "500ms", "20s" or "2m", up to 10m
+    hookgate.toml:2:15: invalid value: integer `-1`, expected a whole number, 0 or more
+    hookgate.toml:2:17: unclosed array, expected `]`
+    hookgate.toml:2:1: unknown key `zzz`; expected one of: token_limit, deadline, tiers, required, level
+    hookgate.toml:1:20: command jobs are not supported yet
+    hookgate.toml: [exclude] paths: error parsing glob 'a/[': unclosed character class; missing ']'
+    hookgate.toml: [rules]: no rule is called `python/brekpoint`; did you mean `python/breakpoint`?
+    "#);
+}
+
+#[test]
+fn what_is_the_users_is_forbidden_in_a_repository() {
+    let cases = [
+        "[providers.mine]\nbase_url = \"https://example.org\"\n",
+        "[hooks.pre-commit]\ntoken_limit = 1\nbase_url = \"https://example.org\"\n",
+        "[tiers]\nlocal = { provider = \"a\", model = \"m\" }\n",
+        "[limits]\nday_tokens = 1\n",
+        "[state]\ndirectory = \"/tmp\"\n",
+        "[secrets]\nscan = false\n",
+    ];
+    let complaints: Vec<_> = cases.into_iter().map(complaint).collect();
+    insta::assert_snapshot!(complaints.join("\n"), @r#"
+    hookgate.toml:1:2: `providers` is forbidden here: endpoints and keys live only in …/config/hookgate/config.toml
+    hookgate.toml:3:1: `base_url` is forbidden here: endpoints and keys live only in …/config/hookgate/config.toml
+    hookgate.toml:1:2: `tiers` is forbidden here: tiers are defined only in …/config/hookgate/config.toml; here they are named in a hook's section, tiers = ["local"]
+    hookgate.toml:1:2: `limits` is forbidden here: ceilings live only in …/config/hookgate/config.toml; here `token_limit` of a hook may lower them
+    hookgate.toml:1:2: `state` is forbidden here: it lives only in …/config/hookgate/config.toml
+    hookgate.toml:1:2: `secrets` is forbidden here: the secret scan cannot be configured away
+    "#);
+
+    let local = Place::new(None).with(LOCAL_FILE, "[prices.\"a/b\"]\ninput = 0\noutput = 0\n");
+    insta::assert_snapshot!(local.complaint(), @"hookgate.local.toml:1:2: `prices` is forbidden here: it lives only in …/config/hookgate/config.toml");
+}
+
+#[test]
+fn mistakes_in_the_users_file_are_named() {
+    let cases = [
+        "[tiers]\nlocal = { provider = \"olama\", model = \"m\" }\n",
+        "[providers.a]\ndialect = \"gemini\"\nbase_url = \"https://example.org\"\n",
+        "[limits]\nday_usd = -1\n",
+        "[providers.a]\ndialect = \"openai\"\nbase_url = \"http://example.org\"\n\
+         [tiers]\nlocal = { provider = \"a\", model = \"m\" }\n",
+    ];
+    let complaints: Vec<_> = cases.into_iter().map(|text| Place::new(Some(text)).complaint()).collect();
+    insta::assert_snapshot!(complaints.join("\n"), @r#"
+    …/config/hookgate/config.toml: tier `local` names provider `olama`, but there is no [providers.olama]
+    …/config/hookgate/config.toml:2:11: unknown word `gemini`; expected one of: openai, anthropic, ollama
+    …/config/hookgate/config.toml:2:11: -1 is no amount of USD: expected a number from 0 up
+    …/config/hookgate/config.toml: tier `local`: base_url "http://example.org" would send code and key unencrypted: use https (http is for 127.0.0.1, [::1] and localhost)
+    "#);
+}
+
+const USER: &str = r#"
+team = "payments"
+[providers.ollama]
+dialect = "ollama"
+base_url = "http://127.0.0.1:11434"
+[providers.openai]
+dialect = "openai"
+base_url = "https://api.openai.com/v1"
+api_key_env = "KEY_OF_TEST"
+[tiers]
+local = { provider = "ollama", model = "m" }
+remote = { provider = "openai", model = "n" }
+[limits]
+hook_tokens = 3000
+day_tokens = 9000
+month_usd = 20
+[prices."openai/n"]
+input = 1.25
+output = 10
+"#;
+
+#[test]
+fn without_files_the_defaults_hold_and_no_model_is_asked() {
+    let options = Place::new(None).load().unwrap().options(Hook::PrePush).unwrap();
+    assert_eq!(options.limits, Limits { hook: Some(TOKEN_LIMIT), ..Limits::default() });
+    assert_eq!(options.deadline, DEADLINE);
+    assert_eq!(options.attribution.branch.as_deref(), Some("main"));
+    assert!(options.endpoint.is_none() && !options.required);
+    assert_eq!(options.barrier.unwrap().reason, Reason::NoModel);
+}
+
+#[test]
+fn the_users_own_local_tier_needs_no_consent() {
+    let options = Place::new(Some(USER)).load().unwrap().options(Hook::PreCommit).unwrap();
+    assert_eq!(options.barrier, None);
+    let endpoint = options.endpoint.unwrap();
+    assert_eq!((endpoint.tier.as_str(), endpoint.price), ("local", Some(Price::local())));
+    assert_eq!(options.attribution.team.as_deref(), Some("payments"));
+}
+
+#[test]
+fn a_repository_lowers_limits_and_cannot_raise_them() {
+    for (written, limit) in [(2_999, 2_999), (3_000, 3_000), (1_000_000, 3_000)] {
+        let text = format!("[hooks.pre-commit]\ntoken_limit = {written}\n");
+        let config = Place::new(Some(USER)).with(REPOSITORY_FILE, &text).load().unwrap();
+        let limits = config.options(Hook::PreCommit).unwrap().limits;
+        assert_eq!((limits.hook, limits.day), (Some(limit), Some(9_000)));
+        assert_eq!(limits.month_usd.unwrap().as_usd(), 20.0);
+    }
+}
+
+#[test]
+fn the_local_file_overrides_key_by_key_and_widens_exclusions() {
+    let place = Place::new(None)
+        .with(
+            REPOSITORY_FILE,
+            "[hooks.pre-commit]\ntoken_limit = 7\ndeadline = \"2m\"\n[exclude]\npaths = [\"a/**\"]\n",
+        )
+        .with(LOCAL_FILE, "[hooks.pre-commit]\ndeadline = \"500ms\"\n[exclude]\npaths = [\"b/**\"]\n");
+    let options = place.load().unwrap().options(Hook::PreCommit).unwrap();
+    assert_eq!(options.limits.hook, Some(7));
+    assert_eq!(options.deadline, Duration::from_millis(500));
+    assert!(options.classify.excluded.is_match("a/x") && options.classify.excluded.is_match("b/x"));
+}
+
+#[test]
+fn a_tier_is_passed_over_without_its_key_and_asked_with_it() {
+    let text = "[hooks.pre-commit]\ntiers = [\"remote\", \"nowhere\", \"local\"]\n";
+    let mut place = Place::new(Some(USER)).with(REPOSITORY_FILE, text);
+    let tier = |place: &Place| place.load().unwrap().options(Hook::PreCommit).unwrap().endpoint.unwrap().tier;
+    assert_eq!(tier(&place), "local");
+    place.set("KEY_OF_TEST", "k");
+    assert_eq!(tier(&place), "remote");
+    let price = place.load().unwrap().endpoint("remote").unwrap().price.unwrap();
+    // 1.25 USD per million tokens are 1,250,000 pico-USD a token; cached input costs as much.
+    assert_eq!((price.input.0, price.cached_input.0, price.output.0), (1_250_000, 1_250_000, 10_000_000));
+}
+
+#[test]
+fn consent_is_to_exactly_what_is_asked_for() {
+    let barrier = |place: &Place| {
+        let options = place.load().unwrap().options(Hook::PreCommit).unwrap();
+        options.barrier.map(|barrier| barrier.reason)
+    };
+    let asking = "[hooks.pre-commit]\ntiers = [\"local\"]\n";
+    let place = Place::new(Some(USER)).with(REPOSITORY_FILE, asking);
+    assert_eq!(barrier(&place), Some(Reason::Consent));
+
+    let config = place.load().unwrap();
+    config.record.record(&config.capabilities()).unwrap();
+    assert_eq!(barrier(&place), None);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for entry in fs::read_dir(config.state_directory.join("consent")).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
+        }
+    }
+
+    let place = place.with(REPOSITORY_FILE, "[hooks.pre-commit]\ntiers = [\"local\"]\nrequired = true\n");
+    assert_eq!(barrier(&place), Some(Reason::Consent), "more is asked for");
+    let Consent::Outdated { agreed } = place.load().unwrap().consent else { panic!("not outdated") };
+    assert_eq!(agreed.lines().len(), 1);
+
+    let place = place.with(REPOSITORY_FILE, asking);
+    assert_eq!(barrier(&place), None, "the old consent still counts for what it was given to");
+    assert!(place.load().unwrap().record.revoke().unwrap());
+    assert_eq!(barrier(&place), Some(Reason::Consent));
+}
+
+#[test]
+fn a_run_may_carry_consent_by_value_only() {
+    let text = "[hooks.pre-commit]\ntiers = [\"remote\"]\n";
+    let mut place = Place::new(Some(USER)).with(REPOSITORY_FILE, text);
+    let hash = place.load().unwrap().capabilities().hash();
+    for (value, allowed) in [("1", false), ("true", false), ("sha256:", false), (hash.as_str(), true)] {
+        place.set("HOOKGATE_TRUST", value);
+        assert_eq!(place.load().unwrap().consent.allows(), allowed, "{value}");
+    }
+}
+
+#[test]
+fn the_hash_follows_what_is_asked_for_and_nothing_else() {
+    let hash = |text: &str| {
+        Capabilities::of(&read::repository_file(Path::new("x"), text, Path::new("y")).unwrap()).hash()
+    };
+    let asked = hash("[hooks.pre-commit]\ntiers = [\"local\"]\nrequired = true\n");
+    // As sha256sum says of {"hooks":{"pre-commit":{"required":true,"tiers":["local"]}}}. Consents
+    // that were given outlive a version: this hash may not change.
+    insta::assert_snapshot!(asked, @"sha256:ce253304c0039d85c96b005bd22b787af3c413127b8f2b28c8adc85070998f07");
+    let data = [
+        "# a comment\n[hooks.pre-commit]\nrequired = true\ntiers = [\"local\"]\ntoken_limit = 1\n",
+        "[exclude]\npaths = [\"x\"]\n[hooks.pre-push]\nrequired = false\nlevel = \"lines\"\n\
+         [hooks.pre-commit]\ntiers = ['local']\nrequired = true\n[rules]\ndisabled = [\"a/b\"]\n",
+    ];
+    for text in data {
+        assert_eq!(hash(text), asked, "{text}");
+    }
+    let capabilities = [
+        "[hooks.pre-commit]\ntiers = [\"local\"]\n",
+        "[hooks.pre-commit]\ntiers = [\"remote\"]\nrequired = true\n",
+        "[hooks.pre-commit]\ntiers = [\"local\", \"remote\"]\nrequired = true\n",
+        "[hooks.pre-push]\ntiers = [\"local\"]\nrequired = true\n",
+    ];
+    for text in capabilities {
+        assert_ne!(hash(text), asked, "{text}");
+    }
+}
