@@ -1,0 +1,4 @@
+//! Real repositories, the real binary, and a provider that does what it is told.
+
+pub(crate) mod provider;
+pub(crate) mod repo;

@@ -1,0 +1,12 @@
+//! The built binary on real repositories, with real git and a provider on loopback.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+
+mod bad_input;
+mod collect;
+mod commit;
+mod coverage;
+mod limits;
+mod push;
+mod review;
