@@ -11,6 +11,7 @@ mod syntax;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -86,10 +87,11 @@ impl<'a> Sides<'a> {
             matches = introduced(matches, &old, &self.new, rules);
         }
         let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
-        if !secrets_only && let Some(error) = syntax::new_error(self) {
+        if !secrets_only && let Some(mut error) = syntax::new_error(self) {
             // A rule that has found something there says more about it than the grammar can.
             let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
             if !findings.iter().any(known) {
+                error.excerpt = excerpt(&error.excerpt, None, rules);
                 findings.push(error);
             }
         }
@@ -109,10 +111,7 @@ impl<'a> Sides<'a> {
         let (end_line, end_column) = lines.position(found.range.end);
         let before = column as usize - 1;
         let first_line = text[found.range.start - before..].lines().next().unwrap_or_default();
-        let excerpt = match rule.secret {
-            true => mask(first_line, before, found.range.len()),
-            false => first_line.to_owned(),
-        };
+        let own = rule.secret.then(|| before..before + found.range.len());
         Finding {
             path: self.path.clone(),
             line,
@@ -126,7 +125,7 @@ impl<'a> Sides<'a> {
             message: rule.message.clone(),
             note: rule.note.clone(),
             fix: found.fix.clone(),
-            excerpt,
+            excerpt: excerpt(first_line, own, rules),
         }
     }
 }
@@ -201,13 +200,22 @@ impl Lines {
     }
 }
 
-/// A line with `len` bytes from `start` as asterisks, except for the first four, which say what
+/// A line as a report may show it: whatever its finding is about, no secret on it is readable. A
+/// secret finding's `own` range may be one that no pattern finds within a single line.
+fn excerpt(line: &str, own: Option<Range<usize>>, rules: &RuleSet) -> String {
+    let found =
+        |(_, pattern): (_, &::regex::Regex)| pattern.find_iter(line).map(|it| it.range()).collect::<Vec<_>>();
+    let secrets: Vec<_> = rules.secret_patterns().flat_map(found).chain(own).collect();
+    mask(line, &secrets)
+}
+
+/// A line with these bytes as asterisks, except for the first four of each range, which say what
 /// kind of secret it is. Columns stay as they were.
-fn mask(line: &str, start: usize, len: usize) -> String {
-    let hidden = start + 4..start + len;
+fn mask(line: &str, secrets: &[Range<usize>]) -> String {
+    let is_hidden = |offset| secrets.iter().any(|secret| secret.start + 4 <= offset && offset < secret.end);
     let mut masked = String::with_capacity(line.len());
     for (offset, character) in line.char_indices() {
-        if hidden.contains(&offset) {
+        if is_hidden(offset) {
             masked.extend(std::iter::repeat_n('*', character.len_utf8()));
         } else {
             masked.push(character);

@@ -87,8 +87,20 @@ fn only_secrets_are_looked_for_in_what_others_wrote() {
 
 #[test]
 fn a_multibyte_secret_line_is_masked_without_moving_columns() {
-    assert_eq!(mask("é = abcdéfgh!", 5, 9), "é = abcd*****!");
-    assert_eq!(mask("abcdefgh", 0, 100), "abcd****");
+    assert_eq!(mask("é = abcdéfgh! x", &[5..14, 16..17]), "é = abcd*****! x");
+    assert_eq!(mask("abcdefgh", &[0..100, 1..2]), "abcd****");
+}
+
+#[test]
+fn no_secret_is_readable_beside_another_finding() {
+    let keys = ["AKIA", "Z7QX2LMN4PRSTUVW", "ghp_", "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"];
+    let [aws, github] = [keys[..2].concat(), keys[2..].concat()];
+    let text = format!("breakpoint(); a = '{aws}'; b = '{github}'\n");
+    let findings = run(&RuleSet::bundled(), "a.py", ChangeClass::Real, None, &text);
+    assert_eq!(findings.len(), 3, "{findings:?}");
+    for finding in findings {
+        assert!(!finding.excerpt.contains(&aws) && !finding.excerpt.contains(&github), "{finding:?}");
+    }
 }
 
 #[test]
