@@ -194,13 +194,13 @@ fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The columns span the line as it was sent.
+/// The columns span the line as it was sent, without its indentation.
 fn located(finding: &StatedFinding, block: &Block, line: &SentLine) -> Finding {
     Finding {
         path: block.path.clone(),
         line: line.number,
         end_line: line.number,
-        column: 1,
+        column: u32::try_from(line.text.len() - line.text.trim_start().len()).unwrap_or(0) + 1,
         end_column: u32::try_from(line.text.len()).unwrap_or(u32::MAX).saturating_add(1),
         rule: finding.cat.rule().to_owned(),
         source: Source::Model,
@@ -240,7 +240,7 @@ mod tests {
             path: crate::git::RepoPath::new("src/mean.rs"),
             line: 8,
             end_line: 8,
-            column: 1,
+            column: 2,
             end_column: 27,
             rule: "model/bug".to_owned(),
             source: Source::Model,
