@@ -12,9 +12,10 @@ const FLOORS: [&str; 16] = [
 ];
 
 /// Crates that one place alone may know, so that they can be replaced there.
-const SOLE_USERS: [(&str, &str); 6] = [
+const SOLE_USERS: [(&str, &str); 7] = [
     ("git2", "git.rs"),
     ("tiktoken_rs", "payload/tokenizer.rs"),
+    ("bpe_openai", "payload/tokenizer.rs"),
     ("reqwest", "model/http.rs"),
     ("rusqlite", "meter/store/sqlite"),
     ("dirs", "config/"),
