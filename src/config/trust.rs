@@ -200,7 +200,7 @@ impl ConsentRecord {
     /// Temporary files belong to their owner alone, and so does what they become.
     fn replace(&self, bytes: &[u8]) -> std::io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        create_private(directory)?;
+        crate::meter::make_private(directory)?;
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
@@ -211,12 +211,4 @@ impl ConsentRecord {
     fn failed(&self, action: &'static str, source: std::io::Error) -> ConfigError {
         ConfigError::Consent { action, path: self.path.clone(), source }
     }
-}
-
-fn create_private(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

@@ -76,18 +76,10 @@ pub fn record(
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let path = directory.join(FILE);
     let file = options.open(&path).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => make(directory).and_then(|()| options.open(&path)),
+        io::ErrorKind::NotFound => super::make_private(directory).and_then(|()| options.open(&path)),
         _ => Err(error),
     });
     file?.write_all(&text)
-}
-
-fn make(directory: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ pub mod store;
 pub mod budget;
 pub mod avoided;
 
+use std::io;
+use std::path::Path;
+
 use crate::tokens::PicoUsd;
 
 /// Limits in force for one hook run, each hard. Tokens count input, output and retries.
@@ -72,4 +75,16 @@ pub enum Unit {
     Tokens,
     /// Pico-USD.
     Money,
+}
+
+/// Makes a directory for what is this user's alone, and those above it, where they are missing.
+///
+/// # Errors
+/// What the system says.
+pub fn make_private(directory: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
 }

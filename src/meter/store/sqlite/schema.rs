@@ -113,11 +113,7 @@ fn create(directory: &Path, path: &Path, busy: Duration) -> Result<(), StoreErro
         path: directory.to_path_buf(),
         reason: error.to_string(),
     };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory).map_err(in_directory)?;
+    crate::meter::make_private(directory).map_err(in_directory)?;
 
     // Its mode is 0600, and the journal takes its mode from the database.
     let unfinished = tempfile::Builder::new()
