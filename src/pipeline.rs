@@ -36,7 +36,8 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
 
     let parsed = parse(set, &options.parse);
     let classified = classify(parsed, &options.classify);
-    report.findings = check(&classified, &options.rules);
+    let checked = check(&classified, &options.rules);
+    (report.findings, report.suppressed) = (checked.findings, checked.suppressed);
     report.changes = route(classified, &options.policy);
     report.barrier = if report.is_blocked() { Some(Barrier::blocked()) } else { options.barrier.clone() };
 

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use ast_grep_config::{DeserializeEnv, RuleCore};
+use ast_grep_config::{GlobalRules, RuleConfig};
 use ast_grep_core::Matcher;
 use ast_grep_core::matcher::MatcherExt;
+use ast_grep_core::replacer::Replacer;
 
+use super::finding::Fix;
 use super::rule::{Body, Match, Rule};
-use super::to_u32;
-use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 
@@ -16,7 +16,7 @@ use crate::change::parse::SyntaxTree;
 pub(super) struct SyntaxRules {
     language: Language,
     /// By index of the rule; none for a rule that does not compile, which loading its pack refused.
-    matchers: Vec<OnceLock<Option<RuleCore>>>,
+    matchers: Vec<OnceLock<Option<RuleConfig<Language>>>>,
 }
 
 impl SyntaxRules {
@@ -40,26 +40,24 @@ impl SyntaxRules {
         })
     }
 
-    /// Adds the matches of the wanted rules, given by index; with `within`, of nodes that touch one
-    /// of these lines.
+    /// Adds the matches of the wanted rules, given by index.
     pub(super) fn find<'r>(
         &self,
         rules: &'r [Rule],
         tree: &SyntaxTree,
-        within: Option<&[LineRange]>,
         wanted: &[bool],
         matches: &mut Vec<Match<'r>>,
     ) {
         // Rules by the kind of node that they can match.
-        let mut by_kind: Vec<Vec<(&Rule, &RuleCore)>> = Vec::new();
+        let mut by_kind: Vec<Vec<(&Rule, &RuleConfig<Language>)>> = Vec::new();
         for ((rule, slot), _) in rules.iter().zip(&self.matchers).zip(wanted).filter(|(_, wanted)| **wanted) {
-            let matcher = slot.get_or_init(|| compile(rule, self.language)?.ok());
-            let Some(matcher) = matcher else { continue };
-            for kind in &matcher.potential_kinds().unwrap_or_default() {
+            let compiled = slot.get_or_init(|| compile(rule, self.language)?.ok());
+            let Some(compiled) = compiled else { continue };
+            for kind in &compiled.matcher.potential_kinds().unwrap_or_default() {
                 if by_kind.len() <= kind {
                     by_kind.resize_with(kind + 1, Vec::new);
                 }
-                by_kind[kind].push((rule, matcher));
+                by_kind[kind].push((rule, compiled));
             }
         }
         if by_kind.is_empty() {
@@ -68,22 +66,18 @@ impl SyntaxRules {
         let mut cursor = tree.root().walk();
         loop {
             let node = cursor.node();
-            // A match on a changed line has only ancestors on that line, too.
-            let visited = within.is_none_or(|lines| touches(node, lines));
-            if visited {
-                let kind = usize::from(node.kind_id());
-                for &(rule, matcher) in by_kind.get(kind).map_or(&[][..], Vec::as_slice) {
-                    if let Some(found) = matcher.match_node(tree.ast().adopt(node)) {
-                        let fix = rule.fix.as_deref().map(|template| {
-                            let edit = found.replace_by(template);
-                            String::from_utf8_lossy(&edit.inserted_text).into_owned()
-                        });
-                        matches.push(Match { rule, range: found.range(), fix });
-                    }
-                }
-                if cursor.goto_first_child() {
-                    continue;
-                }
+            let kind = usize::from(node.kind_id());
+            for &(rule, compiled) in by_kind.get(kind).map_or(&[][..], Vec::as_slice) {
+                let Some(found) = compiled.matcher.match_node(tree.ast().adopt(node)) else { continue };
+                let fix = compiled.fixer.first().map(|fixer| Fix {
+                    range: fixer.get_replaced_range(&found, &compiled.matcher),
+                    text: String::from_utf8_lossy(&fixer.generate_replacement(&found)).into_owned(),
+                });
+                let message = rule.message.contains('$').then(|| compiled.get_message(&found));
+                matches.push(Match { rule, range: found.range(), message, fix });
+            }
+            if cursor.goto_first_child() {
+                continue;
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
@@ -94,20 +88,15 @@ impl SyntaxRules {
     }
 }
 
-/// None for a text rule.
-fn compile(rule: &Rule, language: Language) -> Option<Result<RuleCore, String>> {
+/// None for a rule that looks for no syntax, or for that of other languages.
+fn compile(rule: &Rule, language: Language) -> Option<Result<RuleConfig<Language>, String>> {
     let Body::Syntax(written) = &rule.body else { return None };
-    let matcher = written.get_matcher(DeserializeEnv::new(language)).map_err(|error| cause(&error));
-    Some(matcher.and_then(|matcher| match matcher.potential_kinds() {
-        Some(_) => Ok(matcher),
-        None => Err("no `pattern` or `kind` says which nodes to look at".to_owned()),
-    }))
-}
-
-/// Whether a node stands on one of the lines.
-pub(super) fn touches(node: tree_sitter::Node<'_>, lines: &[LineRange]) -> bool {
-    let (first, last) = (to_u32(node.start_position().row + 1), to_u32(node.end_position().row + 1));
-    lines.iter().any(|range| range.touches(first, last))
+    if !rule.languages.contains(&language) {
+        return None;
+    }
+    let mut written = written.as_ref().clone();
+    written.language = language;
+    Some(RuleConfig::try_from(written, &GlobalRules::default()).map_err(|error| cause(&error)))
 }
 
 /// The last cause of an error, which is the one that names the fault.

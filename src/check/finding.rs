@@ -1,6 +1,7 @@
 //! One rule's or model's result at a location.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::git::RepoPath;
 
@@ -29,11 +30,20 @@ pub struct Finding {
     pub message: String,
     /// What to do about it, in one line.
     pub note: Option<String>,
-    /// Text that would replace the located text.
-    pub fix: Option<String>,
+    /// What would mend it.
+    pub fix: Option<Fix>,
     /// The first located line, as it stands in the file but with secrets masked by as many asterisks;
     /// empty for a finding about a whole file.
     pub excerpt: String,
+}
+
+/// A replacement that mends a finding without a doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// Bytes of the new side that are replaced.
+    pub range: Range<usize>,
+    /// What takes their place.
+    pub text: String,
 }
 
 impl Finding {

@@ -6,7 +6,9 @@ pub mod pack;
 mod keyword;
 mod regex;
 mod ast;
+mod builtin;
 mod syntax;
+mod fix;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +25,31 @@ use finding::{Finding, Source};
 use pack::RuleSet;
 use rule::{Match, Rule, Text};
 
+/// What the rules say of a change set.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What was found, in the order of the changes, and within one in the order of the lines.
+    pub findings: Vec<Finding>,
+    /// What was found and is not wanted.
+    pub suppressed: Vec<Suppressed>,
+}
+
+/// A finding that somebody does not want to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Who said so, in one line: the comment with its reason, the baseline, the path.
+    pub because: String,
+}
+
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change
-/// introduces are reported: those that lie on changed lines and that the old side did not have.
-/// They come in the order of the changes, and within one in the order of the lines.
+/// introduces are reported: what the old side had too is none of its author's business, wherever it
+/// stands now.
 #[must_use]
-pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Vec<Finding> {
-    changes.par_iter().flat_map_iter(|change| check_change(change, rules)).collect()
+pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
+    let findings = changes.par_iter().flat_map_iter(|change| check_change(change, rules)).collect();
+    Checked { findings, suppressed: Vec::new() }
 }
 
 fn check_change(change: &ClassifiedChange, rules: &RuleSet) -> Vec<Finding> {
@@ -75,16 +96,13 @@ impl<'a> Sides<'a> {
             matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock);
         let wanted =
             |rule: &Rule| (rule.secret || !secrets_only) && rules.is_enabled(rule) && rule.reads(self.path);
-        let within = self.within();
-        let mut matches = rules.find(&self.new, within, wanted);
+        let mut matches = rules.find(&self.new, wanted);
         let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
-        if let Some(added) = within {
-            matches.retain(|found| lines.touch(found, added));
-        }
         if !matches.is_empty()
             && let Some(old) = self.old()
         {
-            matches = introduced(matches, &old, &self.new, rules);
+            let is_changed = |found: &Match<'_>| lines.touch(found, &self.added);
+            matches = introduced(matches, is_changed, &old, &self.new, rules);
         }
         let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
         if !secrets_only && let Some(mut error) = syntax::new_error(self) {
@@ -122,7 +140,7 @@ impl<'a> Sides<'a> {
             source: if rule.secret { Source::Secret } else { Source::Rule },
             severity: rules.severity(rule),
             confidence: rule.confidence,
-            message: rule.message.clone(),
+            message: found.message.clone().unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
             fix: found.fix.clone(),
             excerpt: excerpt(first_line, own, rules),
@@ -142,32 +160,32 @@ fn text<'a>(
     })
 }
 
-/// Those of the matches on changed lines that make the new side have more of their kind than the
-/// old one: the same rule, and the same text but for white space. Code that moved within its file,
-/// or was indented, introduces nothing.
+/// Those of the matches that make the new side have more of their kind than the old one: the same
+/// rule, and the same text but for white space. Code that moved within its file, or was indented,
+/// introduces nothing. Where some of a kind are new, it is those on changed lines.
 fn introduced<'r>(
-    candidates: Vec<Match<'r>>,
+    matches: Vec<Match<'r>>,
+    is_changed: impl Fn(&Match<'_>) -> bool,
     old: &Text<'_>,
     new: &Text<'_>,
     rules: &'r RuleSet,
 ) -> Vec<Match<'r>> {
-    let hit: BTreeSet<_> = candidates.iter().map(|found| found.rule.id.as_str()).collect();
-    let everywhere = |text: &Text<'_>| rules.find(text, None, |rule| hit.contains(rule.id.as_str()));
+    let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
     let mut surplus: HashMap<_, i64> = HashMap::new();
-    for found in everywhere(new) {
-        *surplus.entry(kind_of(&found, new)).or_default() += 1;
+    for found in &matches {
+        *surplus.entry(kind_of(found, new)).or_default() += 1;
     }
-    for found in everywhere(old) {
+    for found in rules.find(old, |rule| hit.contains(rule.id.as_str())) {
         *surplus.entry(kind_of(&found, old)).or_default() -= 1;
     }
-    candidates
-        .into_iter()
-        .filter(|found| {
-            let left = surplus.entry(kind_of(found, new)).or_default();
-            *left -= 1;
-            *left >= 0
-        })
-        .collect()
+    let (changed, elsewhere): (Vec<_>, Vec<_>) = matches.into_iter().partition(is_changed);
+    let mut introduced: Vec<_> = changed.into_iter().chain(elsewhere).collect();
+    introduced.retain(|found| {
+        let left = surplus.entry(kind_of(found, new)).or_default();
+        *left -= 1;
+        *left >= 0
+    });
+    introduced
 }
 
 /// What makes two matches the same.

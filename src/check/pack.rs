@@ -16,14 +16,22 @@
 //! note = "remove the call"
 //! keywords = ["breakpoint", "set_trace"]
 //! ast = { any = [{ pattern = "breakpoint($$$)" }, { pattern = "pdb.set_trace($$$)" }] }
+//!
+//! [[rule.tests]]
 //! bad = ["breakpoint()", "if x:\n    pdb.set_trace()\n"]   # each must match
 //! good = ["breakpoints()", "# breakpoint()"]               # none may
 //! ```
 //!
-//! Also: `constraints` and `utils` as in ast-grep, beside `ast`; `except`, a regular expression for
-//! matches that are none, beside `regex`; `fix`, the text that would replace the match; `files` and
-//! `ignores`, globs for the path. A pack with `secrets = true` lists secrets: its matches are masked
-//! in reports and taken out of payloads, and it reads generated and vendored files as well.
+//! Also: `why`, some sentences for `hookgate rules explain`; `constraints`, `utils` and `transform` as
+//! in ast-grep, beside `ast`; `except`, a regular expression for matches that are none, beside `regex`;
+//! `fix`, the text that would replace the match (for `ast`, any fix of ast-grep's); `files` and
+//! `ignores`, globs for the path. A table of `tests` may have a `path`, where its code would stand, and
+//! `fixed`, what the fixes make of each `bad` text. Packs are not loaded unless all their tests pass.
+//! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
+//! payloads, and it reads generated and vendored files as well.
+
+mod verify;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,13 +40,12 @@ use std::sync::OnceLock;
 use ::regex::Regex;
 
 use super::ast::SyntaxRules;
+use super::builtin;
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
-use super::rule::{self, Match, Rule, Text};
-use crate::change::LineRange;
+use super::rule::{Match, Rule, Text};
 use crate::change::language::Language;
-use crate::change::parse::{ParseLimits, parse_text};
 
 /// Why rule packs cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -243,7 +250,7 @@ impl RuleSet {
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
     }
 
-    /// Runs every rule over its own examples; gives what did not go as the pack says, in order.
+    /// Compiles every rule and runs it over its own examples; gives what did not go as the pack says.
     #[must_use]
     pub fn verify(&self) -> Vec<Problem> {
         self.packs.iter().flat_map(Pack::verify).collect()
@@ -264,17 +271,11 @@ impl RuleSet {
         parsed.map(|pack| pack.file.as_str()).collect()
     }
 
-    /// Matches of the wanted rules in a text, rule by rule. With `within`, syntax is looked for only
-    /// where it touches these lines; matches elsewhere may or may not be among the result.
-    pub(super) fn find<'r>(
-        &'r self,
-        text: &Text<'_>,
-        within: Option<&[LineRange]>,
-        wanted: impl Fn(&Rule) -> bool,
-    ) -> Vec<Match<'r>> {
+    /// Matches of the wanted rules in a text, pack by pack.
+    pub(super) fn find<'r>(&'r self, text: &Text<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Match<'r>> {
         let mut matches = Vec::new();
         for pack in &self.packs {
-            pack.find(text, within, &wanted, &mut matches);
+            pack.find(text, &wanted, &mut matches);
         }
         matches
     }
@@ -289,28 +290,13 @@ impl RuleSet {
 }
 
 impl Pack {
-    /// Parses and compiles all of a user's pack at once, so that nothing is left to fail later.
+    /// Parses, compiles and tries all of a user's pack at once, so that nothing is left to fail later.
     fn load(source: PackSource) -> Result<Self, Vec<Problem>> {
-        let (languages, rules) = rule::parse(&source.file, &source.text)?;
+        let (languages, rules) = written::parse(&source.file, &source.text)?;
         let parsed = Parsed::new(rules, &languages);
-        let mut problems = Vec::new();
-        problems.extend(parsed.rules.iter().filter_map(|rule| {
-            let message = rule.fault()?;
-            Some(Problem { file: source.file.clone(), line: rule.line, message })
-        }));
-        for syntax in &parsed.syntax {
-            problems.extend(syntax.faults(&parsed.rules).map(|(rule, message)| Problem {
-                file: source.file.clone(),
-                line: rule.line,
-                message,
-            }));
-        }
-        if !problems.is_empty() {
-            problems.sort_by_key(|problem| problem.line);
-            problems.dedup();
-            return Err(problems);
-        }
-        Ok(Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() })
+        let pack = Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() };
+        let problems = pack.verify();
+        if problems.is_empty() { Ok(pack) } else { Err(problems) }
     }
 
     /// In bundled packs, ids start with the name of the file.
@@ -326,18 +312,12 @@ impl Pack {
     fn parsed(&self) -> &Parsed {
         self.parsed.get_or_init(|| {
             // Only bundled packs are parsed late, and a test parses each of them.
-            let (_, rules) = rule::parse(&self.file, &self.text).unwrap_or_default();
+            let (_, rules) = written::parse(&self.file, &self.text).unwrap_or_default();
             Parsed::new(rules, &self.languages)
         })
     }
 
-    fn find<'r>(
-        &'r self,
-        text: &Text<'_>,
-        within: Option<&[LineRange]>,
-        wanted: &impl Fn(&Rule) -> bool,
-        matches: &mut Vec<Match<'r>>,
-    ) {
+    fn find<'r>(&'r self, text: &Text<'_>, wanted: &impl Fn(&Rule) -> bool, matches: &mut Vec<Match<'r>>) {
         let index = self.languages.iter().position(|&own| Some(own) == text.language);
         if index.is_none() && !self.languages.is_empty() {
             return;
@@ -348,53 +328,12 @@ impl Pack {
             *candidate = *candidate && wanted(rule);
             if *candidate {
                 regex::find(rule, text.text, matches);
+                builtin::find(rule, text, matches);
             }
         }
         if let (Some(index), Some(tree)) = (index, text.tree) {
-            parsed.syntax[index].find(&parsed.rules, tree, within, &candidates, matches);
+            parsed.syntax[index].find(&parsed.rules, tree, &candidates, matches);
         }
-    }
-
-    fn verify(&self) -> Vec<Problem> {
-        let problem = |line, message| Problem { file: self.file.clone(), line, message };
-        let (languages, rules) = match rule::parse(&self.file, &self.text) {
-            Ok(parsed) => parsed,
-            Err(problems) => return problems,
-        };
-        let mut problems = Vec::new();
-        if languages != self.languages {
-            problems.push(problem(1, "the header's languages are not those of the table".to_owned()));
-        }
-        problems.extend(rules.iter().filter_map(|rule| Some(problem(rule.line, rule.fault()?))));
-        // Text rules read examples as text; syntax rules in every language of the pack.
-        let mut tried: Vec<_> = languages.into_iter().map(Some).collect();
-        if tried.is_empty() {
-            tried.push(None);
-        }
-        for language in tried {
-            if let Some(language) = language {
-                let syntax = SyntaxRules::new(language, &rules);
-                problems.extend(syntax.faults(&rules).map(|(rule, message)| problem(rule.line, message)));
-            }
-            for rule in &rules {
-                let found = |example: &str| {
-                    let parse = |language| parse_text(example, language, &ParseLimits::default()).ok();
-                    let tree = language.and_then(parse);
-                    let text = Text { text: example, language, tree: tree.as_ref() };
-                    let mut matches = Vec::new();
-                    self.find(&text, None, &|other: &Rule| other.id == rule.id, &mut matches);
-                    !matches.is_empty()
-                };
-                let missed = rule.bad.iter().filter(|example| !found(example));
-                let excess = rule.good.iter().filter(|example| found(example));
-                let missed = missed.map(|example| format!("`{}` misses {example:?}", rule.id));
-                let excess = excess.map(|example| format!("`{}` matches {example:?}", rule.id));
-                let name = language.map_or("any text", Language::as_str);
-                problems
-                    .extend(missed.chain(excess).map(|what| problem(rule.line, format!("{what} as {name}"))));
-            }
-        }
-        problems
     }
 }
 

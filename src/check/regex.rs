@@ -1,10 +1,11 @@
 //! Text rules: a regular expression over the whole text.
 
+use super::finding::Fix;
 use super::rule::{Body, Match, Rule};
 
 /// Adds the matches of a rule, if it is a text rule.
 pub(super) fn find<'r>(rule: &'r Rule, text: &str, matches: &mut Vec<Match<'r>>) {
-    let Body::Text { pattern, except } = &rule.body else { return };
+    let Body::Text { pattern, except, fix } = &rule.body else { return };
     let Some(pattern) = pattern.get() else { return };
     let except = except.as_ref().and_then(|except| except.get());
     for captures in pattern.captures_iter(text) {
@@ -12,11 +13,11 @@ pub(super) fn find<'r>(rule: &'r Rule, text: &str, matches: &mut Vec<Match<'r>>)
         if found.is_empty() || except.is_some_and(|except| except.is_match(found.as_str())) {
             continue;
         }
-        let fix = rule.fix.as_ref().map(|template| {
-            let mut fix = String::new();
-            captures.expand(template, &mut fix);
-            fix
+        let fix = fix.as_ref().map(|template| {
+            let mut text = String::new();
+            captures.expand(template, &mut text);
+            Fix { range: found.range(), text }
         });
-        matches.push(Match { rule, range: found.range(), fix });
+        matches.push(Match { rule, range: found.range(), message: None, fix });
     }
 }

@@ -1,17 +1,14 @@
-//! One rule: how a pack writes it, and what is made of that.
+//! One rule, whatever file it was written in.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use ::regex::{Regex, RegexBuilder};
-use ast_grep_config::{SerializableRule, SerializableRuleCore};
+use ast_grep_config::SerializableRuleConfig;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use serde::Deserialize;
-use toml::Spanned;
 
-use super::finding::{Confidence, Severity};
-use super::pack::Problem;
+use super::builtin::Builtin;
+use super::finding::{Confidence, Fix, Severity};
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::git::RepoPath;
@@ -31,12 +28,12 @@ pub struct Rule {
     pub message: String,
     /// What to do about it, in one line.
     pub note: Option<String>,
+    /// Why it matters, in a few sentences.
+    pub why: Option<String>,
     /// Languages it reads; empty for any text.
     pub languages: Vec<Language>,
-    /// Texts in which it must match.
-    pub bad: Vec<String>,
-    /// Texts in which it must not match.
-    pub good: Vec<String>,
+    /// Code that it must match, and code that it must not.
+    pub tests: Vec<Examples>,
     /// Whether its matches are secrets.
     pub secret: bool,
     /// Line of the rule in its file, from 1.
@@ -44,17 +41,32 @@ pub struct Rule {
     /// Texts of which a file must hold one for the rule to be tried; empty for any file.
     pub(super) keywords: Vec<String>,
     pub(super) body: Body,
-    pub(super) fix: Option<String>,
-    files: Option<LazyGlobs>,
-    ignores: Option<LazyGlobs>,
+    pub(super) files: Option<LazyGlobs>,
+    pub(super) ignores: Option<LazyGlobs>,
+}
+
+/// Code to try a rule on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Examples {
+    /// Where the code would stand, for rules that depend on it.
+    pub path: Option<String>,
+    /// Texts in which the rule must match.
+    pub bad: Vec<String>,
+    /// What its fixes make of the texts of `bad`, in the same order; empty for a rule without fix.
+    pub fixed: Vec<String>,
+    /// Texts in which the rule must not match.
+    pub good: Vec<String>,
 }
 
 /// What a rule looks for.
 pub(super) enum Body {
     /// A syntax, compiled for each language apart.
-    Syntax(Box<SerializableRuleCore>),
+    Syntax(Box<SerializableRuleConfig<Language>>),
     /// A text.
-    Text { pattern: LazyRegex, except: Option<LazyRegex> },
+    Text { pattern: LazyRegex, except: Option<LazyRegex>, fix: Option<String> },
+    /// What neither of them can say.
+    Builtin(Builtin),
 }
 
 /// Where to look: a text, and its syntax if it has one.
@@ -68,7 +80,9 @@ pub(super) struct Text<'a> {
 pub(super) struct Match<'r> {
     pub(super) rule: &'r Rule,
     pub(super) range: Range<usize>,
-    pub(super) fix: Option<String>,
+    /// What is wrong here, where that is more than the rule's own message.
+    pub(super) message: Option<String>,
+    pub(super) fix: Option<Fix>,
 }
 
 impl Rule {
@@ -85,7 +99,7 @@ impl Rule {
             let glob = error.glob().unwrap_or_default();
             return Some(format!("rule `{}` has a wrong glob `{glob}`: {}", self.id, error.kind()));
         }
-        let Body::Text { pattern, except } = &self.body else { return None };
+        let Body::Text { pattern, except, .. } = &self.body else { return None };
         let error = [Some(pattern), except.as_ref()].into_iter().flatten().find_map(|p| p.build().err())?;
         // The last line says what is wrong, those above draw where.
         let error = error.to_string();
@@ -97,7 +111,7 @@ impl Rule {
     pub(super) fn regex(&self) -> Option<&Regex> {
         match &self.body {
             Body::Text { pattern, .. } => pattern.get(),
-            Body::Syntax(_) => None,
+            Body::Syntax(_) | Body::Builtin(_) => None,
         }
     }
 }
@@ -109,7 +123,7 @@ pub(super) struct LazyRegex {
 }
 
 impl LazyRegex {
-    fn new(pattern: String) -> Self {
+    pub(super) fn new(pattern: String) -> Self {
         Self { pattern, compiled: OnceLock::new() }
     }
 
@@ -124,13 +138,13 @@ impl LazyRegex {
 }
 
 /// Globs that are compiled when a path is first tried. `*` does not match `/`.
-struct LazyGlobs {
+pub(super) struct LazyGlobs {
     globs: Vec<String>,
     compiled: OnceLock<GlobSet>,
 }
 
 impl LazyGlobs {
-    fn new(globs: Vec<String>) -> Self {
+    pub(super) fn new(globs: Vec<String>) -> Self {
         Self { globs, compiled: OnceLock::new() }
     }
 
@@ -146,152 +160,4 @@ impl LazyGlobs {
     fn has(&self, path: &RepoPath) -> bool {
         self.compiled.get_or_init(|| self.build().unwrap_or_default()).is_match(path.to_path())
     }
-}
-
-/// A pack as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenPack {
-    #[serde(default)]
-    languages: Vec<Spanned<String>>,
-    #[serde(default)]
-    secrets: bool,
-    rule: Vec<Spanned<WrittenRule>>,
-}
-
-/// A rule as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRule {
-    id: String,
-    severity: Severity,
-    confidence: Confidence,
-    message: String,
-    note: Option<String>,
-    ast: Option<SerializableRule>,
-    constraints: Option<HashMap<String, SerializableRule>>,
-    utils: Option<HashMap<String, SerializableRule>>,
-    regex: Option<String>,
-    #[serde(default)]
-    keywords: Vec<String>,
-    except: Option<String>,
-    fix: Option<String>,
-    files: Option<Vec<String>>,
-    ignores: Option<Vec<String>>,
-    #[serde(default)]
-    bad: Vec<String>,
-    #[serde(default)]
-    good: Vec<String>,
-}
-
-/// Reads a pack: its languages and its rules, or everything that is wrong with it. What TOML or a
-/// field's type refuses ends the reading, so that such a problem comes alone.
-pub(super) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, Vec<Rule>), Vec<Problem>> {
-    let problem = |offset: usize, message: String| Problem {
-        file: file.to_owned(),
-        line: line_at(text, offset),
-        message,
-    };
-    let written: WrittenPack = toml::from_str(text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        vec![problem(offset, error.message().to_owned())]
-    })?;
-
-    let mut problems = Vec::new();
-    let mut languages = Vec::new();
-    for name in &written.languages {
-        match name.get_ref().parse() {
-            Ok(language) => languages.push(language),
-            Err(_) => problems
-                .push(problem(name.span().start, format!("no language is called `{}`", name.get_ref()))),
-        }
-    }
-    if written.secrets && !written.languages.is_empty() {
-        problems.push(problem(0, "a pack of secrets reads any text: remove `languages`".to_owned()));
-    }
-    let mut ids = HashSet::new();
-    let mut rules = Vec::new();
-    for rule in written.rule {
-        let start = rule.span().start;
-        let (mut rule, mut faults) = build(rule.into_inner());
-        if !ids.insert(rule.id.clone()) {
-            faults.push("is not the first of this id".to_owned());
-        }
-        problems.extend(faults.iter().map(|fault| problem(start, format!("rule `{}` {fault}", rule.id))));
-        rule.languages.clone_from(&languages);
-        rule.secret = written.secrets;
-        rule.line = line_at(text, start);
-        if languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
-            problems.push(problem(
-                start,
-                format!("rule `{}` has `ast`, but its pack has no `languages`", rule.id),
-            ));
-        }
-        rules.push(rule);
-    }
-    if problems.is_empty() { Ok((languages, rules)) } else { Err(problems) }
-}
-
-/// Makes a rule of what is written, with all that is wrong with it.
-fn build(written: WrittenRule) -> (Rule, Vec<String>) {
-    let mut faults = Vec::new();
-    let kebab = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-    };
-    if !written.id.split_once('/').is_some_and(|(pack, name)| kebab(pack) && kebab(name)) {
-        faults.push("needs an id like `pack/kebab-name`".to_owned());
-    }
-    if written.bad.is_empty() || written.good.is_empty() {
-        faults.push("needs examples: at least one `bad` and one `good`".to_owned());
-    }
-    if written.ast.is_some() == written.regex.is_some() {
-        faults.push("needs either `ast` or `regex`".to_owned());
-    }
-    let of_syntax = written.constraints.is_some() || written.utils.is_some();
-    if written.regex.is_some() && of_syntax {
-        faults.push("has `constraints` or `utils`, which belong to `ast`".to_owned());
-    }
-    if written.ast.is_some() && written.except.is_some() {
-        faults.push("has `except`, which belongs to `regex`".to_owned());
-    }
-    if written.regex.is_some() && written.keywords.is_empty() {
-        faults.push("needs `keywords`: texts of which a match holds at least one".to_owned());
-    }
-    if written.keywords.iter().any(String::is_empty) {
-        faults.push("has an empty keyword".to_owned());
-    }
-    let body = match written.ast {
-        Some(rule) => Body::Syntax(Box::new(SerializableRuleCore {
-            rule,
-            constraints: written.constraints,
-            utils: written.utils,
-            transform: None,
-        })),
-        None => Body::Text {
-            pattern: LazyRegex::new(written.regex.unwrap_or_default()),
-            except: written.except.map(LazyRegex::new),
-        },
-    };
-    let rule = Rule {
-        id: written.id,
-        severity: written.severity,
-        confidence: written.confidence,
-        message: written.message,
-        note: written.note,
-        languages: Vec::new(),
-        bad: written.bad,
-        good: written.good,
-        secret: false,
-        line: 0,
-        keywords: written.keywords,
-        body,
-        fix: written.fix,
-        files: written.files.map(LazyGlobs::new),
-        ignores: written.ignores.map(LazyGlobs::new),
-    };
-    (rule, faults)
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }

@@ -4,7 +4,6 @@
 
 use tree_sitter::Node;
 
-use super::ast::touches;
 use super::finding::{Confidence, Finding, Severity, Source};
 use super::{Sides, to_u32};
 use crate::change::LineRange;
@@ -106,6 +105,12 @@ fn errors(root: Node<'_>) -> Vec<Node<'_>> {
             }
         }
     }
+}
+
+/// Whether a node stands on one of the lines.
+fn touches(node: Node<'_>, lines: &[LineRange]) -> bool {
+    let (first, last) = (to_u32(node.start_position().row + 1), to_u32(node.end_position().row + 1));
+    lines.iter().any(|range| range.touches(first, last))
 }
 
 /// How far the grammar of a language is believed: by the share of published, valid files in which it

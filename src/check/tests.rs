@@ -11,7 +11,7 @@ use crate::check::pack::{PackError, PackSource, RuleOptions};
 fn run(rules: &RuleSet, path: &str, class: ChangeClass, old: Option<&str>, new: &str) -> Vec<Finding> {
     let parsed = sample::parsed(path, old, Some(new));
     let change = ClassifiedChange { parsed, class, because: String::new(), units: Vec::new() };
-    check(&[change], rules)
+    check(&[change], rules).findings
 }
 
 /// Rule and line of each finding.
@@ -140,6 +140,8 @@ fn a_users_pack_runs_beside_the_bundled_ones_and_offers_fixes() {
             message = "renamed"
             ast = { pattern = "old($A, $B)" }
             fix = "new($B, $A)"
+
+            [[rule.tests]]
             bad = ["old(1, 2)"]
             good = ["new(1, 2)"]
             [[rule]]
@@ -150,13 +152,16 @@ fn a_users_pack_runs_beside_the_bundled_ones_and_offers_fixes() {
             keywords = ["T-"]
             regex = 'T-(\d+)'
             fix = "ticket $1"
+
+            [[rule.tests]]
             bad = ["T-1"]
             good = ["T-x"]
         "#;
     let packs = vec![PackSource { file: "ours.toml".to_owned(), text: text.to_owned() }];
     let rules = RuleSet::new(RuleOptions { packs, ..RuleOptions::default() }).unwrap();
     let findings = run(&rules, "a.py", ChangeClass::Real, None, "x = old(1, f(2))  # T-12\n");
-    let fixes: Vec<_> = findings.iter().map(|finding| finding.fix.as_deref()).collect();
+    let fixes: Vec<_> =
+        findings.iter().map(|finding| finding.fix.as_ref().map(|fix| fix.text.as_str())).collect();
     assert_eq!(fixes, [Some("new(f(2), 1)"), Some("ticket 12")]);
 }
 
@@ -179,6 +184,8 @@ message = "m"
 regex = "a"
 keywords = [""]
 ast = { pattern = "a" }
+
+[[rule.tests]]
 bad = ["a"]
 good = ["b"]
 "#;
@@ -189,6 +196,8 @@ severity = "error"
 confidence = "high"
 message = "m"
 ast = { kind = "no_such_kind" }
+
+[[rule.tests]]
 bad = ["a"]
 good = ["b"]
 [[rule]]
@@ -198,6 +207,8 @@ confidence = "high"
 message = "m"
 ast = { regex = "a" }
 files = ["[a"]
+
+[[rule.tests]]
 bad = ["a"]
 good = ["b"]
 [[rule]]
@@ -207,6 +218,8 @@ confidence = "high"
 message = "m"
 regex = "(a"
 keywords = ["a"]
+
+[[rule.tests]]
 bad = ["a"]
 good = ["b"]
 "#;

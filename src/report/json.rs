@@ -239,6 +239,6 @@ fn finding(finding: &Finding) -> JsonFinding<'_> {
         confidence: finding.confidence.as_str(),
         message: &finding.message,
         note: finding.note.as_deref(),
-        fix: finding.fix.as_deref(),
+        fix: finding.fix.as_ref().map(|fix| fix.text.as_str()),
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::change::{LineRange, Tip};
+use crate::check::Suppressed;
 use crate::check::finding::{Finding, Severity};
 use crate::cli::Format;
 use crate::exit::ExitStatus;
@@ -47,6 +48,8 @@ pub struct Report {
     pub changes: Vec<RoutedChange>,
     /// What rules and models found.
     pub findings: Vec<Finding>,
+    /// What rules found and nobody wants to hear of.
+    pub suppressed: Vec<Suppressed>,
     /// How much was made of each unit that was put into a request.
     pub placements: BTreeMap<UnitRef, Placement>,
     /// Why no model is asked at all, where none is.
@@ -210,6 +213,7 @@ impl Report {
             tip,
             changes: Vec::new(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             placements: BTreeMap::new(),
             barrier: None,
             required: false,
