@@ -91,18 +91,22 @@ impl<'a> Sides<'a> {
     }
 
     fn findings(&self, rules: &RuleSet) -> Vec<Finding> {
-        // Nobody mends what a program or a stranger wrote, but a secret leaks from there as well.
+        // Nobody mends what a program or a stranger wrote, but a secret leaks from there as well, and
+        // ast-grep makes no difference.
         let secrets_only =
             matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock);
-        let wanted =
-            |rule: &Rule| (rule.secret || !secrets_only) && rules.is_enabled(rule) && rule.reads(self.path);
-        let mut matches = rules.find(&self.new, wanted);
+        let wanted = |rule: &Rule| {
+            (rule.secret || rule.of_ast_grep || !secrets_only)
+                && rules.is_enabled(rule)
+                && rule.reads(self.path)
+        };
+        let mut matches = rules.find(self.path, &self.new, wanted);
         let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
         if !matches.is_empty()
             && let Some(old) = self.old()
         {
             let is_changed = |found: &Match<'_>| lines.touch(found, &self.added);
-            matches = introduced(matches, is_changed, &old, &self.new, rules);
+            matches = introduced(matches, is_changed, self.path, [&old, &self.new], rules);
         }
         let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
         if !secrets_only && let Some(mut error) = syntax::new_error(self) {
@@ -166,8 +170,8 @@ fn text<'a>(
 fn introduced<'r>(
     matches: Vec<Match<'r>>,
     is_changed: impl Fn(&Match<'_>) -> bool,
-    old: &Text<'_>,
-    new: &Text<'_>,
+    path: &RepoPath,
+    [old, new]: [&Text<'_>; 2],
     rules: &'r RuleSet,
 ) -> Vec<Match<'r>> {
     let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
@@ -175,7 +179,7 @@ fn introduced<'r>(
     for found in &matches {
         *surplus.entry(kind_of(found, new)).or_default() += 1;
     }
-    for found in rules.find(old, |rule| hit.contains(rule.id.as_str())) {
+    for found in rules.find(path, old, |rule| hit.contains(rule.id.as_str())) {
         *surplus.entry(kind_of(&found, old)).or_default() -= 1;
     }
     let (changed, elsewhere): (Vec<_>, Vec<_>) = matches.into_iter().partition(is_changed);

@@ -7,10 +7,10 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::file::{HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, Usd, UserFile};
 use super::trust::{Capabilities, Consent, ConsentRecord};
-use super::{ConfigError, Environment, read};
+use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
-use crate::check::pack::{RuleOptions, RuleSet};
+use crate::check::pack::{PackError, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
@@ -44,6 +44,7 @@ pub struct Config {
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
     environment: Environment,
+    work_tree: PathBuf,
     name: String,
     branch: Option<String>,
 }
@@ -93,6 +94,7 @@ impl Config {
             record,
             state_directory,
             environment: environment.clone(),
+            work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
             branch: repository.branch(),
         })
@@ -228,12 +230,30 @@ impl Config {
 
     fn rules(&self) -> Result<RuleSet, ConfigError> {
         let rules = &self.repository.rules;
-        RuleSet::new(RuleOptions {
+        let sources = packs::read(&self.work_tree, rules.packs.as_deref());
+        let set = RuleSet::new(RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
-            packs: Vec::new(),
-        })
-        .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+            bundled: sources.bundled,
+            packs: sources.packs,
+            ast_grep: sources.ast_grep,
+            excluded: self.excluded()?,
+        });
+        // Everything that is wrong is said at once: with what was found, and with what was not.
+        let mut problems = sources.problems;
+        match set {
+            Ok(set) if problems.is_empty() => Ok(set),
+            Err(PackError::UnknownRules(unknown)) if problems.is_empty() => Err(ConfigError::Rules {
+                path: PathBuf::from(REPOSITORY_FILE),
+                error: PackError::UnknownRules(unknown),
+            }),
+            other => {
+                if let Err(PackError::Invalid(others)) = other {
+                    problems.extend(others);
+                }
+                Err(ConfigError::Packs(PackError::Invalid(problems)))
+            }
+        }
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
