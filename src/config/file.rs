@@ -15,6 +15,8 @@ use crate::tokens::PicoUsd;
 
 /// The name of a repository's file.
 pub const REPOSITORY_FILE: &str = "hookgate.toml";
+/// Where known findings are kept, from the top of the work tree.
+pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 /// The name of the file that overrides it in one clone.
 pub const LOCAL_FILE: &str = "hookgate.local.toml";
 
@@ -159,9 +161,34 @@ pub struct HookSection {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
-    /// Rules that do not run.
+    /// Rules that do not run: `python/breakpoint`, `python/*`, or `*` for all but the secrets.
     pub disabled: Option<BTreeSet<String>>,
     /// Severities other than the packs' own.
+    pub severity: BTreeMap<String, Severity>,
+    /// What is different under some paths; of several the last one counts.
+    pub overrides: Vec<RulesOverride>,
+}
+
+impl Rules {
+    /// Every name by which rules are meant.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let overrides = self.overrides.iter();
+        let overrides = overrides.flat_map(|it| it.disabled.iter().chain(it.severity.keys()));
+        self.disabled.iter().flatten().chain(self.severity.keys()).chain(overrides)
+    }
+}
+
+/// What is different under some paths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesOverride {
+    /// Globs over paths from the top of the work tree, as in `[exclude]`.
+    pub paths: Vec<String>,
+    /// Rules whose findings are not wanted there.
+    #[serde(default)]
+    pub disabled: Vec<String>,
+    /// Severities that findings have there.
+    #[serde(default)]
     pub severity: BTreeMap<String, Severity>,
 }
 
@@ -242,6 +269,8 @@ impl RepositoryFile {
     pub fn overridden_by(self, local: Self) -> Self {
         let mut severity = self.rules.severity;
         severity.extend(local.rules.severity);
+        let mut overrides = self.rules.overrides;
+        overrides.extend(local.rules.overrides);
         let mut paths = self.exclude.paths;
         paths.extend(local.exclude.paths);
         Self {
@@ -249,7 +278,7 @@ impl RepositoryFile {
                 pre_commit: self.hooks.pre_commit.overridden_by(local.hooks.pre_commit),
                 pre_push: self.hooks.pre_push.overridden_by(local.hooks.pre_push),
             },
-            rules: Rules { disabled: local.rules.disabled.or(self.rules.disabled), severity },
+            rules: Rules { disabled: local.rules.disabled.or(self.rules.disabled), severity, overrides },
             exclude: Exclude { paths },
         }
     }
