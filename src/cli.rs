@@ -45,6 +45,8 @@ pub enum Command {
     Run(Run),
     /// Show what a hook would send, and what it would take, without sending it.
     DryRun(DryRun),
+    /// Write down what rules find today, so that only what comes beside it is reported.
+    Baseline,
     /// Check the installation, the configuration and the ledger.
     Doctor,
     /// Show, give or take back consent to what hookgate.toml asks for.
@@ -90,6 +92,9 @@ pub struct Run {
     /// Look at every tracked file as if it were new.
     #[arg(long, conflicts_with_all = ["from_ref", "to_ref"])]
     pub all_files: bool,
+    /// Mend what can be mended without a doubt, in files without unstaged changes; nothing is staged.
+    #[arg(long, conflicts_with_all = ["from_ref", "to_ref"])]
+    pub fix: bool,
     /// How to report.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub format: Format,

@@ -1,5 +1,7 @@
-//! The repository, through libgit2. Only this file knows git2; nothing here writes the index, the
+//! The repository, through libgit2. Only this room knows git2; nothing here writes the index, the
 //! work tree or the stash.
+
+pub mod work_tree;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

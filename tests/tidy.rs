@@ -13,7 +13,7 @@ const FLOORS: [&str; 16] = [
 
 /// Crates that one place alone may know, so that they can be replaced there.
 const SOLE_USERS: [(&str, &str); 7] = [
-    ("git2", "git.rs"),
+    ("git2", "git"),
     ("tiktoken_rs", "payload/tokenizer.rs"),
     ("bpe_openai", "payload/tokenizer.rs"),
     ("reqwest", "model/http.rs"),

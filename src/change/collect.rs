@@ -54,6 +54,26 @@ pub fn collect(repository: &Repository, range: Range) -> Result<ChangeSet, GitEr
     Ok(ChangeSet { base, tip, changes })
 }
 
+/// A change as it would be if its new side had another text; none where it has no text.
+///
+/// # Errors
+/// What git could not compare.
+pub fn with_text(change: &Change, text: String) -> Result<Option<Change>, GitError> {
+    let Some(Side { content: Content::Text(_), .. }) = &change.new else { return Ok(None) };
+    let old = change.old.as_ref().map_or(Some(""), |side| side.content.text());
+    let lines = old.map(|old| git::line_edits(old.as_bytes(), text.as_bytes())).transpose()?;
+    let edits = lines.unwrap_or_default().into_iter().map(edit).collect();
+    let new = change.new.clone().map(|side| Side { content: Content::Text(text), ..side });
+    Ok(Some(Change { old: change.old.clone(), new, edits }))
+}
+
+fn edit([old_start, old_len, new_start, new_len]: [u32; 4]) -> Edit {
+    Edit {
+        old: LineRange { start: old_start, len: old_len },
+        new: LineRange { start: new_start, len: new_len },
+    }
+}
+
 /// A rename, as a deletion and an addition where the old path was of a kind that is never reviewed
 /// and the new one is not: else prose or third-party code could become code that nobody has read.
 fn divide(delta: Delta) -> Vec<Delta> {
@@ -102,14 +122,7 @@ fn is_binary(bytes: &[u8]) -> bool {
 /// is all new; where a side should have lines but has none to read, there is nothing to compare.
 fn edits(old: Option<&Raw>, new: Option<&Raw>) -> Result<Vec<Edit>, GitError> {
     let (Some(old), Some(new)) = (lines(old), lines(new)) else { return Ok(Vec::new()) };
-    let edits = git::line_edits(old, new)?;
-    Ok(edits
-        .into_iter()
-        .map(|[old_start, old_len, new_start, new_len]| Edit {
-            old: LineRange { start: old_start, len: old_len },
-            new: LineRange { start: new_start, len: new_len },
-        })
-        .collect())
+    Ok(git::line_edits(old, new)?.into_iter().map(edit).collect())
 }
 
 fn lines(raw: Option<&Raw>) -> Option<&[u8]> {

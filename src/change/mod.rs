@@ -70,7 +70,7 @@ impl Change {
 }
 
 /// One path at one side of a change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Side {
     /// Where it is.
     pub path: RepoPath,
@@ -83,7 +83,7 @@ pub struct Side {
 }
 
 /// The content of one side, as far as it can be read as text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Content {
     /// UTF-8 text.
     Text(String),

@@ -139,7 +139,9 @@ pub fn parse(set: ChangeSet, limits: &ParseLimits) -> Vec<ParsedChange> {
     set.changes.into_par_iter().map(|change| parse_change(change, limits)).collect()
 }
 
-fn parse_change(change: Change, limits: &ParseLimits) -> ParsedChange {
+/// Parses the new side of one change.
+#[must_use]
+pub fn parse_change(change: Change, limits: &ParseLimits) -> ParsedChange {
     let new = change.new.as_ref().and_then(|side| parse_side(side, limits));
     let language = change.new.as_ref().or(change.old.as_ref()).and_then(language_of);
     ParsedChange { change, language, new, old: OnceLock::new(), limits: *limits }

@@ -10,6 +10,8 @@ use super::rule::{Body, Match, Rule, Text};
 pub(super) enum Builtin {
     /// White space at the end of a line.
     TrailingWhitespace,
+    /// What is wrong with a comment that silences rules; found where those are read, in `suppress`.
+    Suppression,
 }
 
 /// What a builtin rule found.
@@ -27,6 +29,7 @@ pub(super) fn find<'r>(rule: &'r Rule, text: &Text<'_>, matches: &mut Vec<Match<
     let Body::Builtin(builtin) = rule.body else { return };
     let hits = match builtin {
         Builtin::TrailingWhitespace => trailing_whitespace(text),
+        Builtin::Suppression => return,
     };
     matches.extend(hits.into_iter().map(|Hit { range, message, fix }| Match { rule, range, message, fix }));
 }

@@ -47,6 +47,13 @@ pub struct Fix {
 }
 
 impl Finding {
+    /// First and last line, without a last line of which no byte belongs to it.
+    #[must_use]
+    pub fn lines(&self) -> (u32, u32) {
+        let is_before = self.end_column <= 1 && self.end_line > self.line;
+        (self.line, self.end_line - u32::from(is_before))
+    }
+
     /// A short name that stays the same while the finding moves within its file: the first 12 hex
     /// digits of BLAKE3 over path, rule and the located line without its outer white space.
     #[must_use]

@@ -1,23 +1,203 @@
-//! Mending what rules found.
+//! Mending what rules found: fixes that do not overlap, round after round, and nothing that would make
+//! another finding.
 
-use super::finding::Fix;
+mod write;
 
-/// The text with its fixes, in the order of their places. Of two that overlap, the later one is left
-/// out.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rayon::prelude::*;
+
+use super::finding::{Finding, Fix};
+use super::pack::RuleSet;
+use super::{Sides, check_change};
+use crate::change::collect::with_text;
+use crate::change::parse::{ParseLimits, parse_change};
+use crate::change::{ClassifiedChange, Content};
+use crate::git::{GitError, RepoPath, Repository};
+
+/// How often a text is looked at again for what fixes are left.
+const ROUNDS: usize = 10;
+
+/// What came of the fixes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Fixed {
+    /// Files of the work tree that were written, in the order of the changes.
+    pub files: Vec<FixedFile>,
+    /// Files that have fixes and were left as they are.
+    pub left: Vec<LeftAlone>,
+}
+
+/// A file that was written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FixedFile {
+    /// Where.
+    pub path: RepoPath,
+    /// How many findings of each rule were mended.
+    pub rules: BTreeMap<String, usize>,
+}
+
+/// A file that was not.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Where.
+    pub path: RepoPath,
+    /// How many fixes there are for it.
+    pub fixes: usize,
+    /// Why, in words that end a sentence about the file.
+    pub because: String,
+}
+
+/// Mends the findings in the files of the work tree, where those hold the text in which it was found:
+/// neither the index nor anything else of the repository is written.
+pub fn fix<'c>(
+    repository: &Repository,
+    changes: impl IntoIterator<Item = &'c ClassifiedChange>,
+    findings: &[Finding],
+    rules: &RuleSet,
+    limits: &ParseLimits,
+) -> Fixed {
+    let mut of_path: HashMap<&RepoPath, Vec<&Finding>> = HashMap::new();
+    for finding in findings {
+        of_path.entry(&finding.path).or_default().push(finding);
+    }
+    let has_fix = |findings: &Vec<&Finding>| findings.iter().any(|finding| finding.fix.is_some());
+    let wanted = changes.into_iter().filter_map(|change| {
+        of_path.get(change.path()).filter(|findings| has_fix(findings)).map(|findings| (change, findings))
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let mended: Vec<_> =
+        wanted.par_iter().map(|(change, findings)| mend(change, findings, rules, limits)).collect();
+
+    let mut fixed = Fixed::default();
+    for ((change, findings), mended) in wanted.into_iter().zip(mended) {
+        let path = change.path().clone();
+        let written = mended.and_then(|mended| {
+            write::write(repository, &path, &mended).map_err(|because| because.to_string())?;
+            Ok(mended.rules)
+        });
+        match written {
+            Ok(rules) if rules.is_empty() => {}
+            Ok(rules) => fixed.files.push(FixedFile { path, rules }),
+            Err(because) => {
+                let fixes = findings.iter().filter(|finding| finding.fix.is_some()).count();
+                fixed.left.push(LeftAlone { path, fixes, because });
+            }
+        }
+    }
+    fixed
+}
+
+/// A text before and after its fixes.
+struct Mended<'c> {
+    before: &'c str,
+    after: String,
+    rules: BTreeMap<String, usize>,
+}
+
+/// Applies the fixes of the wanted findings, and of those that are still there after that.
+fn mend<'c>(
+    change: &'c ClassifiedChange,
+    wanted: &[&Finding],
+    rules: &RuleSet,
+    limits: &ParseLimits,
+) -> Result<Mended<'c>, String> {
+    let Some(Content::Text(before)) = change.parsed.change.new.as_ref().map(|side| &side.content) else {
+        return Err("it is not UTF-8".to_owned());
+    };
+    let mut mended = Mended { before, after: before.clone(), rules: BTreeMap::new() };
+    let mut findings = check_change(change, rules).findings;
+    // What another file of the change set lost is found in this one alone, and is not to be mended.
+    let wanted: BTreeSet<_> = wanted.iter().map(|finding| finding.id()).collect();
+    let moved: BTreeSet<_> =
+        findings.iter().map(Finding::id).filter(|finding| !wanted.contains(finding)).collect();
+    let most = census(change, rules);
+    let is_crlf = before.contains("\r\n") && !before.replace("\r\n", "").contains('\n');
+    for _ in 0..ROUNDS {
+        findings.retain(|finding| finding.fix.is_some() && !moved.contains(&finding.id()));
+        let mut fixes: Vec<_> = findings.iter().filter_map(|finding| finding.fix.clone()).collect();
+        if is_crlf {
+            fixes.iter_mut().for_each(|fix| fix.text = fix.text.replace("\r\n", "\n").replace('\n', "\r\n"));
+        }
+        let chosen = without_conflicts(&mended.after, &fixes);
+        let after = replace(&mended.after, chosen.iter().map(|&index| &fixes[index]));
+        if after == mended.after {
+            break;
+        }
+        let next =
+            with_text(&change.parsed.change, after.clone()).map_err(|error: GitError| error.to_string())?;
+        let Some(next) = next else { break };
+        let parsed = parse_change(next, limits);
+        let next =
+            ClassifiedChange { parsed, class: change.class, because: String::new(), units: Vec::new() };
+        if let Some(rule) = more(&most, &census(&next, rules)) {
+            return Err(format!("its fixes would make another finding of `{rule}`"));
+        }
+        for index in chosen {
+            *mended.rules.entry(findings[index].rule.clone()).or_default() += 1;
+        }
+        mended.after = after;
+        findings = check_change(&next, rules).findings;
+    }
+    if mended.after == mended.before {
+        mended.rules.clear();
+    }
+    Ok(mended)
+}
+
+/// How many matches each rule has in the whole of the new side, and whether its syntax is wrong.
+fn census(change: &ClassifiedChange, rules: &RuleSet) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let Some(sides) = Sides::of(change) else { return counts };
+    for found in sides.place().find(&sides.new, rules, |_| true).0 {
+        *counts.entry(found.rule.id.clone()).or_default() += 1;
+    }
+    let is_wrong = sides.new.tree.is_some_and(|tree| tree.has_error());
+    counts.insert(super::suppress::SYNTAX_ERROR.to_owned(), usize::from(is_wrong));
+    counts
+}
+
+/// A rule that has more matches than it had.
+fn more<'a>(before: &BTreeMap<String, usize>, after: &'a BTreeMap<String, usize>) -> Option<&'a str> {
+    let has_more = |(rule, count): &(&String, &usize)| *count > before.get(*rule).unwrap_or(&0);
+    after.iter().find(has_more).map(|(rule, _)| rule.as_str())
+}
+
+/// The text with its fixes, in the order of their places, but for those that conflict with others.
 pub(super) fn apply(text: &str, fixes: &[Fix]) -> String {
-    let mut fixes: Vec<_> = fixes.iter().collect();
-    fixes.sort_by_key(|fix| (fix.range.start, fix.range.end));
+    replace(text, without_conflicts(text, fixes).iter().map(|&index| &fixes[index]))
+}
+
+/// The indexes of the fixes in the order of their places. Of two that overlap, or that insert at one
+/// place, the later one is left out, as is one that does not fit the text.
+fn without_conflicts(text: &str, fixes: &[Fix]) -> Vec<usize> {
+    let mut order: Vec<_> =
+        (0..fixes.len()).filter(|&it| text.get(fixes[it].range.clone()).is_some()).collect();
+    order.sort_by_key(|&index| (fixes[index].range.start, fixes[index].range.end));
+    let (mut end, mut inserted_at) = (0, None);
+    order.retain(|&index| {
+        let range = &fixes[index].range;
+        let fits = range.start >= end && Some(range.start) != inserted_at;
+        if fits {
+            end = range.end;
+            inserted_at = range.is_empty().then_some(range.start);
+        }
+        fits
+    });
+    order
+}
+
+/// The text with fixes that stand in order and do not overlap.
+fn replace<'f>(text: &str, fixes: impl Iterator<Item = &'f Fix>) -> String {
     let mut fixed = String::with_capacity(text.len());
     let mut end = 0;
     for fix in fixes {
-        if fix.range.start >= end
-            && let Some(before) = text.get(end..fix.range.start)
-        {
-            fixed.push_str(before);
-            fixed.push_str(&fix.text);
-            end = fix.range.end;
-        }
+        fixed.push_str(&text[end..fix.range.start]);
+        fixed.push_str(&fix.text);
+        end = fix.range.end;
     }
-    fixed.push_str(text.get(end..).unwrap_or_default());
+    fixed.push_str(&text[end..]);
     fixed
 }
+
+#[cfg(test)]
+mod tests;

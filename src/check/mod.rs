@@ -3,17 +3,24 @@
 pub mod finding;
 pub mod rule;
 pub mod pack;
+pub mod selection;
 mod keyword;
 mod regex;
 mod ast;
 mod builtin;
 mod syntax;
-mod fix;
+mod lines;
+mod excerpt;
+mod introduced;
+mod moved;
+mod suppress;
+mod silence;
+pub mod baseline;
+pub mod fix;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
@@ -21,9 +28,14 @@ use crate::change::language::Language;
 use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side};
 use crate::git::RepoPath;
+use excerpt::excerpt;
 use finding::{Finding, Source};
+use introduced::introduced;
+use lines::{Lines, to_u32};
 use pack::RuleSet;
 use rule::{Match, Rule, Text};
+use silence::Silence;
+use suppress::Comments;
 
 /// What the rules say of a change set.
 #[derive(Debug, Default)]
@@ -45,15 +57,62 @@ pub struct Suppressed {
 
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change
 /// introduces are reported: what the old side had too is none of its author's business, wherever it
-/// stands now.
+/// stands now, in the same file or in another one of the change set.
 #[must_use]
 pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
-    let findings = changes.par_iter().flat_map_iter(|change| check_change(change, rules)).collect();
-    Checked { findings, suppressed: Vec::new() }
+    let mut checked: Vec<_> = changes.par_iter().map(|change| check_change(change, rules)).collect();
+    moved::forget(changes, &mut checked, rules);
+    let mut all = Checked::default();
+    for one in checked {
+        all.findings.extend(one.findings);
+        all.suppressed.extend(one.suppressed);
+    }
+    all
 }
 
-fn check_change(change: &ClassifiedChange, rules: &RuleSet) -> Vec<Finding> {
-    Sides::of(change).map_or_else(Vec::new, |sides| sides.findings(rules))
+fn check_change(change: &ClassifiedChange, rules: &RuleSet) -> Checked {
+    Sides::of(change).map_or_else(Checked::default, |sides| sides.check(rules))
+}
+
+/// What decides which rules read a text.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a RepoPath,
+    class: ChangeClass,
+}
+
+impl Place<'_> {
+    /// Nobody mends what a program or a stranger wrote, but a secret leaks from there as well, and
+    /// ast-grep makes no difference.
+    fn is_for_secrets_only(self) -> bool {
+        matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock)
+    }
+
+    fn is_read_by(self, rule: &Rule, rules: &RuleSet) -> bool {
+        let is_wanted = rule.secret || rule.of_ast_grep || !self.is_for_secrets_only();
+        is_wanted && rules.is_enabled(rule) && rule.reads(self.path)
+    }
+
+    /// The matches of the wanted rules, and the comments that silence rules, which are judged by all
+    /// matches of the rules that they name.
+    fn find<'r>(
+        self,
+        text: &Text<'_>,
+        rules: &'r RuleSet,
+        wanted: impl Fn(&Rule) -> bool,
+    ) -> (Vec<Match<'r>>, Comments) {
+        let comments = Comments::of(text, self.class == ChangeClass::Docs);
+        let is_read = |rule: &Rule| self.is_read_by(rule, rules);
+        if comments.is_empty() {
+            return (rules.find(self.path, text, |rule| is_read(rule) && wanted(rule)), comments);
+        }
+        let is_needed = |rule: &Rule| is_read(rule) && (wanted(rule) || comments.name(rule, text));
+        let mut matches = rules.find(self.path, text, is_needed);
+        let problems = comments.problems(text, &matches, rules, |rule| is_read(rule) && rule.can_read(text));
+        matches.extend(problems);
+        matches.retain(|found| is_read(found.rule) && wanted(found.rule));
+        (matches, comments)
+    }
 }
 
 /// A change as rules see it.
@@ -90,35 +149,67 @@ impl<'a> Sides<'a> {
         text(self.parsed.change.old.as_ref(), self.parsed.old(), self.parsed.language)
     }
 
-    fn findings(&self, rules: &RuleSet) -> Vec<Finding> {
-        // Nobody mends what a program or a stranger wrote, but a secret leaks from there as well, and
-        // ast-grep makes no difference.
-        let secrets_only =
-            matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock);
-        let wanted = |rule: &Rule| {
-            (rule.secret || rule.of_ast_grep || !secrets_only)
-                && rules.is_enabled(rule)
-                && rule.reads(self.path)
-        };
-        let mut matches = rules.find(self.path, &self.new, wanted);
+    fn place(&self) -> Place<'a> {
+        Place { path: self.path, class: self.class }
+    }
+
+    fn check(&self, rules: &RuleSet) -> Checked {
+        let (matches, comments) = self.place().find(&self.new, rules, |_| true);
         let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
-        if !matches.is_empty()
-            && let Some(old) = self.old()
-        {
-            let is_changed = |found: &Match<'_>| lines.touch(found, &self.added);
-            matches = introduced(matches, is_changed, self.path, [&old, &self.new], rules);
-        }
-        let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
-        if !secrets_only && let Some(mut error) = syntax::new_error(self) {
-            // A rule that has found something there says more about it than the grammar can.
-            let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
-            if !findings.iter().any(known) {
-                error.excerpt = excerpt(&error.excerpt, None, rules);
-                findings.push(error);
+        let introduced = self.introduced(&matches, &lines, rules);
+        let mut silence = Silence::new(self.path, &self.new, self.is_new(), comments, rules);
+        if !rules.baseline().is_empty() {
+            // The baseline has to answer for what was there before as well.
+            let is_old = |found: &&Match<'_>| !introduced.iter().any(|new| std::ptr::eq(*new, *found));
+            for found in matches.iter().filter(is_old) {
+                silence.is_known(&self.finding(rules, found, &lines));
             }
         }
-        findings.sort_by(|a, b| (a.line, a.column, &a.rule).cmp(&(b.line, b.column, &b.rule)));
-        findings
+        let mut checked = Checked::default();
+        let mut take = |finding: Finding, checked: &mut Checked| match silence.because(&finding) {
+            Some(because) => checked.suppressed.push(Suppressed { finding, because }),
+            None => checked.findings.push(finding),
+        };
+        for found in introduced {
+            take(self.finding(rules, found, &lines), &mut checked);
+        }
+        if let Some(error) = self.syntax_error(rules) {
+            // A rule that has found something there says more about it than the grammar can.
+            let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
+            if !checked.findings.iter().any(known) {
+                take(error, &mut checked);
+            }
+        }
+        checked.findings.sort_by(|a, b| (a.line, a.column, &a.rule).cmp(&(b.line, b.column, &b.rule)));
+        checked
+    }
+
+    /// Those of the matches that the old side has not.
+    fn introduced<'m, 'r>(
+        &self,
+        matches: &'m [Match<'r>],
+        lines: &Lines,
+        rules: &'r RuleSet,
+    ) -> Vec<&'m Match<'r>> {
+        if matches.is_empty() {
+            return Vec::new();
+        }
+        let Some(old) = self.old() else { return matches.iter().collect() };
+        let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
+        let (before, _) = self.place().find(&old, rules, |rule| hit.contains(rule.id.as_str()));
+        introduced(matches, &self.new, |found| lines.touch(found, &self.added), &before, &old)
+    }
+
+    fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
+        if self.place().is_for_secrets_only() || !rules.selection().is_enabled(suppress::SYNTAX_ERROR) {
+            return None;
+        }
+        let mut error = syntax::new_error(self)?;
+        error.excerpt = excerpt(&error.excerpt, None, rules);
+        if let Some(severity) = rules.selection().severity(&error.rule, self.path) {
+            error.severity = severity;
+        }
+        Some(error)
     }
 
     /// The changed lines; none where every line is new.
@@ -142,7 +233,7 @@ impl<'a> Sides<'a> {
             end_column,
             rule: rule.id.clone(),
             source: if rule.secret { Source::Secret } else { Source::Rule },
-            severity: rules.severity(rule),
+            severity: rules.severity(rule, self.path),
             confidence: rule.confidence,
             message: found.message.clone().unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
@@ -162,90 +253,4 @@ fn text<'a>(
         Some(Syntax::Tree(tree)) => Text { text, language: Some(tree.language()), tree: Some(tree) },
         _ => Text { text, language, tree: None },
     })
-}
-
-/// Those of the matches that make the new side have more of their kind than the old one: the same
-/// rule, and the same text but for white space. Code that moved within its file, or was indented,
-/// introduces nothing. Where some of a kind are new, it is those on changed lines.
-fn introduced<'r>(
-    matches: Vec<Match<'r>>,
-    is_changed: impl Fn(&Match<'_>) -> bool,
-    path: &RepoPath,
-    [old, new]: [&Text<'_>; 2],
-    rules: &'r RuleSet,
-) -> Vec<Match<'r>> {
-    let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
-    let mut surplus: HashMap<_, i64> = HashMap::new();
-    for found in &matches {
-        *surplus.entry(kind_of(found, new)).or_default() += 1;
-    }
-    for found in rules.find(path, old, |rule| hit.contains(rule.id.as_str())) {
-        *surplus.entry(kind_of(&found, old)).or_default() -= 1;
-    }
-    let (changed, elsewhere): (Vec<_>, Vec<_>) = matches.into_iter().partition(is_changed);
-    let mut introduced: Vec<_> = changed.into_iter().chain(elsewhere).collect();
-    introduced.retain(|found| {
-        let left = surplus.entry(kind_of(found, new)).or_default();
-        *left -= 1;
-        *left >= 0
-    });
-    introduced
-}
-
-/// What makes two matches the same.
-fn kind_of<'r>(found: &Match<'r>, text: &Text<'_>) -> (&'r str, String) {
-    let words: Vec<_> = text.text[found.range.clone()].split_whitespace().collect();
-    (&found.rule.id, words.join(" "))
-}
-
-/// Where the lines of a text begin, but for the first.
-#[derive(Default)]
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        Self(text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1).collect())
-    }
-
-    /// Line and column of a byte, from 1.
-    fn position(&self, offset: usize) -> (u32, u32) {
-        let before = self.0.partition_point(|&start| start <= offset);
-        let start = before.checked_sub(1).map_or(0, |last| self.0[last]);
-        (to_u32(before + 1), to_u32(offset - start + 1))
-    }
-
-    fn touch(&self, found: &Match<'_>, added: &[LineRange]) -> bool {
-        // The last byte counts, not the one after it, which may stand on the next line.
-        let last = self.position(found.range.end.saturating_sub(1).max(found.range.start)).0;
-        let first = self.position(found.range.start).0;
-        added.iter().any(|range| range.touches(first, last))
-    }
-}
-
-/// A line as a report may show it: whatever its finding is about, no secret on it is readable. A
-/// secret finding's `own` range may be one that no pattern finds within a single line.
-fn excerpt(line: &str, own: Option<Range<usize>>, rules: &RuleSet) -> String {
-    let found =
-        |(_, pattern): (_, &::regex::Regex)| pattern.find_iter(line).map(|it| it.range()).collect::<Vec<_>>();
-    let secrets: Vec<_> = rules.secret_patterns().flat_map(found).chain(own).collect();
-    mask(line, &secrets)
-}
-
-/// A line with these bytes as asterisks, except for the first four of each range, which say what
-/// kind of secret it is. Columns stay as they were.
-fn mask(line: &str, secrets: &[Range<usize>]) -> String {
-    let is_hidden = |offset| secrets.iter().any(|secret| secret.start + 4 <= offset && offset < secret.end);
-    let mut masked = String::with_capacity(line.len());
-    for (offset, character) in line.char_indices() {
-        if is_hidden(offset) {
-            masked.extend(std::iter::repeat_n('*', character.len_utf8()));
-        } else {
-            masked.push(character);
-        }
-    }
-    masked
-}
-
-fn to_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

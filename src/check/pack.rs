@@ -42,11 +42,14 @@ use ::regex::Regex;
 use globset::GlobSet;
 
 use super::ast::SyntaxRules;
+use super::baseline::Baseline;
 use super::builtin;
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
 use super::rule::{Match, Rule, Text};
+use super::selection::{Override, Selection, Selector};
+use super::suppress::SYNTAX_ERROR;
 use crate::change::language::Language;
 use crate::git::RepoPath;
 use ast_grep::AstGrepRules;
@@ -58,13 +61,17 @@ pub use problem::{PackError, Problem, UnknownRule};
 /// What the user changes about the rules.
 #[derive(Clone, Debug, Default)]
 pub struct RuleOptions {
-    /// Ids of rules whose findings are not wanted.
+    /// Rules that do not run: an id, `python/*` for all of a pack, or `*` for all but `secrets/*`.
     pub disabled: Vec<String>,
-    /// Severities other than the packs' own, by rule id.
+    /// Severities other than the packs' own, by the same names; the most exact one counts.
     pub severity: BTreeMap<String, Severity>,
     /// Names of the bundled packs that run, of those of [`bundled_packs`]; none for all of them. The
     /// pack of secrets runs in any case.
     pub bundled: Option<BTreeSet<String>>,
+    /// What is different under some paths; of several the last one counts.
+    pub overrides: Vec<Override>,
+    /// Findings that are known and not wanted.
+    pub baseline: Baseline,
     /// Packs to run beside the bundled ones.
     pub packs: Vec<PackSource>,
     /// ast-grep's rules to run beside those of packs.
@@ -89,8 +96,8 @@ pub struct RuleSet {
     ast_grep: AstGrepRules,
     /// Bundled packs that do not run, whose rules options may name all the same.
     left_out: Vec<Pack>,
-    disabled: BTreeSet<String>,
-    severity: BTreeMap<String, Severity>,
+    selection: Selection,
+    baseline: Baseline,
 }
 
 struct Pack {
@@ -120,6 +127,7 @@ type Bundled = (&'static str, &'static [&'static str], &'static str);
 const BUNDLED: &[Bundled] = &[
     ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
     ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
+    ("rules/hookgate.toml", &[], include_str!("../../rules/hookgate.toml")),
     ("rules/bash.toml", &["bash"], include_str!("../../rules/bash.toml")),
     ("rules/c.toml", &["c", "cpp"], include_str!("../../rules/c.toml")),
     ("rules/csharp.toml", &["csharp"], include_str!("../../rules/csharp.toml")),
@@ -174,6 +182,7 @@ impl RuleSet {
     /// # Errors
     /// All problems of the user's packs together, or all unknown ids in the options.
     pub fn new(options: RuleOptions) -> Result<Self, PackError> {
+        let selection = Selection::new(&options)?;
         let is_selected = |pack: &Pack| {
             let name = pack.name();
             name == SECRETS || options.bundled.as_ref().is_none_or(|names| names.contains(name))
@@ -194,16 +203,15 @@ impl RuleSet {
             packs: bundled.into_iter().chain(packs).collect(),
             ast_grep,
             left_out,
-            disabled: options.disabled.into_iter().collect(),
-            severity: options.severity,
+            selection,
+            baseline: options.baseline,
         };
-        let named = set.disabled.iter().chain(set.severity.keys());
-        let unknown: Vec<_> = named.filter(|id| set.rule(id).is_none()).collect();
+        let mut unknown: Vec<_> =
+            set.selection.selectors().filter_map(|selector| set.unknown(selector)).collect();
         if unknown.is_empty() {
             return Ok(set);
         }
-        let unknown =
-            unknown.into_iter().map(|id| UnknownRule { id: id.clone(), nearest: set.nearest(id) }).collect();
+        unknown.dedup();
         Err(PackError::UnknownRules(unknown))
     }
 
@@ -220,21 +228,33 @@ impl RuleSet {
     }
 
     /// The rule of this id. Parses no pack but those that could have it.
-    fn rule(&self, id: &str) -> Option<&Rule> {
+    pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
         let packs = self.packs.iter().chain(&self.left_out);
         let rules = packs.filter(|pack| pack.may_have(id)).flat_map(|pack| &pack.parsed().rules);
         rules.chain(self.ast_grep.rules()).find(|rule| rule.id == id)
     }
 
-    /// The severity that findings of the rule have.
+    /// The severity that findings of the rule have in this file.
     #[must_use]
-    pub fn severity(&self, rule: &Rule) -> Severity {
-        self.severity.get(&rule.id).copied().unwrap_or(rule.severity)
+    pub fn severity(&self, rule: &Rule, path: &RepoPath) -> Severity {
+        self.selection.severity(&rule.id, path).unwrap_or(rule.severity)
     }
 
-    /// Whether findings of the rule are reported.
-    pub(super) fn is_enabled(&self, rule: &Rule) -> bool {
-        !self.disabled.contains(&rule.id)
+    /// Whether the rule runs at all.
+    #[must_use]
+    pub fn is_enabled(&self, rule: &Rule) -> bool {
+        self.selection.is_enabled(&rule.id)
+    }
+
+    /// Which rules are in force where.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Findings that are known and not wanted.
+    #[must_use]
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
     }
 
     /// Ids and patterns of what counts as a secret, whether or not its findings are reported: no
@@ -285,13 +305,36 @@ impl RuleSet {
         matches
     }
 
-    fn nearest(&self, id: &str) -> Option<String> {
-        self.rules()
-            .map(|rule| (strsim::jaro_winkler(&rule.id, id), &rule.id))
-            .filter(|(similarity, _)| *similarity > 0.7)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, id)| id.clone())
+    /// The id that is most like this one, if one is.
+    pub(super) fn nearest(&self, id: &str) -> Option<String> {
+        most_like(id, self.rules().map(|rule| rule.id.clone()))
     }
+
+    /// What is wrong with a name by which options mean rules, if no rule is meant.
+    fn unknown(&self, selector: &Selector) -> Option<UnknownRule> {
+        let id = selector.to_string();
+        let nearest = match selector {
+            Selector::All => return None,
+            Selector::Rule(id) if id == SYNTAX_ERROR || self.rule(id).is_some() => return None,
+            Selector::Rule(id) => self.nearest(id),
+            Selector::Pack(_) if selector.has(SYNTAX_ERROR) => return None,
+            Selector::Pack(_) if self.rules().any(|rule| selector.has(&rule.id)) => return None,
+            Selector::Pack(name) => {
+                let packs = self.rules().filter_map(|rule| rule.id.split_once('/'));
+                most_like(name, packs.map(|(pack, _)| pack.to_owned())).map(|pack| format!("{pack}/*"))
+            }
+        };
+        Some(UnknownRule { id, nearest })
+    }
+}
+
+/// The name that is most like the one that was written, if one is.
+fn most_like(written: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|name| (strsim::jaro_winkler(&name, written), name))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 impl Pack {

@@ -96,6 +96,13 @@ impl Rule {
             && !self.ignores.as_ref().is_some_and(|globs| globs.has(path))
     }
 
+    /// Whether the rule can be answered on this text: a rule about syntax cannot where there is none, and
+    /// what is found beside the text is not found in it.
+    pub(super) fn can_read(&self, text: &Text<'_>) -> bool {
+        let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
+        has_tree && !matches!(self.id.split_once('/'), Some(("git" | "hookgate" | "syntax", _)))
+    }
+
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.
     pub(super) fn fault(&self) -> Option<String> {
         let globs = [&self.files, &self.ignores].into_iter().flatten();

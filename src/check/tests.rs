@@ -5,6 +5,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::change::sample;
+use crate::check::excerpt::mask;
 use crate::check::finding::{Confidence, Severity};
 use crate::check::pack::{PackError, PackSource, RuleOptions};
 
@@ -248,7 +249,10 @@ fn a_run_compiles_only_the_languages_it_meets() {
     let rules = RuleSet::bundled();
     assert!(rules.parsed_packs().is_empty() && rules.compiled_languages().is_empty());
     run(&rules, "a.py", ChangeClass::Real, None, "x = 1\n");
-    assert_eq!(rules.parsed_packs(), ["rules/text.toml", "rules/secrets.toml", "rules/python.toml"]);
+    assert_eq!(
+        rules.parsed_packs(),
+        ["rules/text.toml", "rules/secrets.toml", "rules/hookgate.toml", "rules/python.toml"]
+    );
     assert_eq!(rules.compiled_languages(), ["python".parse::<Language>().unwrap()]);
 }
 

@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind, Write};
 use std::time::Instant;
 
 use crate::change::collect::Range;
-use crate::cli::{DryRun, Run, Scope};
+use crate::check::fix::fix;
+use crate::check::pack::RuleSet;
+use crate::cli::{DryRun, Hook, Run, Scope};
+use crate::config::file::BASELINE_FILE;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -14,6 +17,7 @@ use crate::meter::Limits;
 use crate::payload::route::Policy;
 use crate::pipeline::{self, Options};
 use crate::report::{self, Mode, Outcome, Report};
+use crate::text::one_line;
 
 use super::range::{ORIGIN, Wanted, ranges, unpushed};
 
@@ -30,15 +34,32 @@ pub(super) fn execute(
     if environment.is_off() {
         return Ok(ExitStatus::Allowed);
     }
+    if args.fix && args.hook != Hook::PreCommit && !args.all_files {
+        let message = "what is committed already cannot be fixed: `hookgate run pre-commit --fix` mends what \
+                       is staged, and with --all-files every tracked file";
+        return Err(Error::Refused(message.to_owned()));
+    }
     let repository = Repository::open(&environment.directory)?;
     let mut options = Config::load(&repository, environment)?.options(args.hook)?;
     let wanted = if args.all_files { Wanted::AllFiles } else { between(&args.scope) };
     if args.all_files {
         options.policy = Policy::RulesOnly("all files were asked for: rules only".to_owned());
+    } else if args.fix {
+        options.policy = Policy::RulesOnly("fixes were asked for: rules only".to_owned());
     }
     let remote = args.arguments.first().and_then(|remote| remote.to_str());
     let ranges = ranges(&repository, args.hook, wanted, remote)?;
-    let reports = reports(&repository, ranges, Mode::Review, options)?;
+    let mut reports = reports(&repository, ranges, Mode::Review, &mut options)?;
+    for report in &mut reports {
+        if args.all_files {
+            report.notes.extend(gone(&options.rules, report));
+        }
+        if args.fix {
+            let changes = report.changes.iter().map(|routed| &routed.classified);
+            let fixed = fix(&repository, changes, &report.findings, &options.rules, &options.parse);
+            report.notes.extend(report::fixed::notes(&fixed));
+        }
+    }
     said(report::write(&reports, args.format, verbose, out))?;
     let status = worst(&reports);
     // Taking syntax trees apart node by node takes longer than the end of the process.
@@ -67,13 +88,32 @@ pub(super) fn preview(
         // Whoever asks for a preview without a terminal is not git, and names no refs.
         ranges = unpushed(&repository, ORIGIN)?;
     }
-    let reports = reports(&repository, ranges, Mode::Preview, options)?;
+    let reports = reports(&repository, ranges, Mode::Preview, &mut options)?;
     said(if args.show_payload {
         report::write_requests(&reports, out)
     } else {
         report::write(&reports, args.format, verbose, out)
     })?;
     Ok(worst(&reports))
+}
+
+/// What the baseline knows and nobody finds any more.
+fn gone(rules: &RuleSet, report: &Report) -> Option<String> {
+    const NAMED: usize = 5;
+    let suppressed = report.suppressed.iter().map(|suppressed| &suppressed.finding);
+    let gone = rules.baseline().gone(report.findings.iter().chain(suppressed));
+    let mut names: Vec<_> = gone
+        .iter()
+        .take(NAMED)
+        .map(|known| one_line(&format!("{} ({})", known.path, known.rule), 200))
+        .collect();
+    if gone.len() > NAMED {
+        names.push(format!("{} more", gone.len() - NAMED));
+    }
+    let (count, names) = (gone.len(), names.join(", "));
+    (count > 0).then(|| {
+        format!("entries of {BASELINE_FILE} that match nothing any more: {count}, {names}; `hookgate baseline` drops them")
+    })
 }
 
 /// Whoever closes the pipe has read enough, and what is refused is refused all the same.
@@ -93,12 +133,12 @@ fn reports(
     repository: &Repository,
     ranges: Vec<Range>,
     mode: Mode,
-    mut options: Options,
+    options: &mut Options,
 ) -> Result<Vec<Report>, Error> {
     let end = Instant::now() + options.deadline;
     let mut reports = Vec::new();
     for range in ranges {
-        let report = pipeline::run(repository, range, mode, &options)?;
+        let report = pipeline::run(repository, range, mode, options)?;
         let taken = report.totals.used_tokens + report.totals.reserved_tokens;
         options.limits.hook = options.limits.hook.map(|limit| limit.saturating_sub(taken));
         options.deadline = end.saturating_duration_since(Instant::now());

@@ -15,6 +15,8 @@ use crate::tokens::PicoUsd;
 
 /// The name of a repository's file.
 pub const REPOSITORY_FILE: &str = "hookgate.toml";
+/// Where known findings are kept, from the top of the work tree.
+pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 /// The name of the file that overrides it in one clone.
 pub const LOCAL_FILE: &str = "hookgate.local.toml";
 
@@ -161,9 +163,34 @@ pub struct HookSection {
 pub struct Rules {
     /// Where rules come from: `default`, names of bundled packs, paths of the work tree.
     pub packs: Option<Vec<String>>,
-    /// Rules that do not run.
+    /// Rules that do not run: `python/breakpoint`, `python/*`, or `*` for all but the secrets.
     pub disabled: Option<BTreeSet<String>>,
     /// Severities other than the packs' own.
+    pub severity: BTreeMap<String, Severity>,
+    /// What is different under some paths; of several the last one counts.
+    pub overrides: Vec<RulesOverride>,
+}
+
+impl Rules {
+    /// Every name by which rules are meant.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let overrides = self.overrides.iter();
+        let overrides = overrides.flat_map(|it| it.disabled.iter().chain(it.severity.keys()));
+        self.disabled.iter().flatten().chain(self.severity.keys()).chain(overrides)
+    }
+}
+
+/// What is different under some paths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesOverride {
+    /// Globs over paths from the top of the work tree, as in `[exclude]`.
+    pub paths: Vec<String>,
+    /// Rules whose findings are not wanted there.
+    #[serde(default)]
+    pub disabled: Vec<String>,
+    /// Severities that findings have there.
+    #[serde(default)]
     pub severity: BTreeMap<String, Severity>,
 }
 
@@ -244,6 +271,8 @@ impl RepositoryFile {
     pub fn overridden_by(self, local: Self) -> Self {
         let mut severity = self.rules.severity;
         severity.extend(local.rules.severity);
+        let mut overrides = self.rules.overrides;
+        overrides.extend(local.rules.overrides);
         let mut paths = self.exclude.paths;
         paths.extend(local.exclude.paths);
         Self {
@@ -255,6 +284,7 @@ impl RepositoryFile {
                 packs: local.rules.packs.or(self.rules.packs),
                 disabled: local.rules.disabled.or(self.rules.disabled),
                 severity,
+                overrides,
             },
             exclude: Exclude { paths },
         }

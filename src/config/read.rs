@@ -7,16 +7,24 @@ use serde::de::DeserializeOwned;
 
 use super::ConfigError;
 use super::file::{RepositoryFile, Tier, UserFile};
+use crate::check::baseline::Baseline;
 use crate::text::plain_message;
 
 /// The longest file that is read, in bytes. Configuration is written by hand.
 const SIZE_LIMIT: u64 = 1024 * 1024;
+
+/// The longest baseline that is read, in bytes: a line of some hundred for each known finding.
+const BASELINE_LIMIT: u64 = 64 * SIZE_LIMIT;
 
 /// The text of a file; none where there is no file.
 ///
 /// # Errors
 /// [`ConfigError::Read`].
 pub fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+    text_up_to(path, SIZE_LIMIT)
+}
+
+fn text_up_to(path: &Path, limit: u64) -> Result<Option<String>, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
     // Asked before opening, since opening a pipe waits for whoever writes into it.
     match std::fs::metadata(path) {
@@ -27,9 +35,9 @@ pub fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     }
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut text = String::new();
-    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > SIZE_LIMIT {
-        return Err(failed(std::io::Error::other("it is larger than 1 MiB")));
+    file.take(limit + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > limit {
+        return Err(failed(std::io::Error::other(format!("it is larger than {} MiB", limit >> 20))));
     }
     Ok(Some(text))
 }
@@ -74,14 +82,28 @@ pub fn user_file(path: &Path, text: &str) -> Result<UserFile, ConfigError> {
 /// [`ConfigError::Invalid`] and [`ConfigError::Forbidden`].
 pub fn repository_file(path: &Path, text: &str, user_file: &Path) -> Result<RepositoryFile, ConfigError> {
     let file: RepositoryFile = parse(path, text, |key| why_forbidden(key, user_file))?;
-    let mut named = file.rules.disabled.iter().flatten().chain(file.rules.severity.keys());
-    if let Some(rule) = named.find(|rule| rule.starts_with("secrets/")) {
+    if let Some(rule) = file.rules.names().find(|rule| rule.starts_with("secrets/")) {
         let message = format!(
             "[rules] names `{rule}`, but a repository cannot switch the secret scan off or tone it down"
         );
         return Err(ConfigError::Inconsistent { path: path.to_owned(), message });
     }
     Ok(file)
+}
+
+/// The findings that a repository knows of and does not want to hear of; none where it keeps no file.
+///
+/// # Errors
+/// [`ConfigError::Read`] and [`ConfigError::Invalid`].
+pub fn baseline(path: &Path, name: &Path) -> Result<Baseline, ConfigError> {
+    let Some(text) = text_up_to(path, BASELINE_LIMIT)? else { return Ok(Baseline::default()) };
+    Baseline::parse(&text).map_err(|error| {
+        // serde_json ends its messages with the place, which stands before them here.
+        let message = error.to_string();
+        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
+        let message = format!("{reason}; `hookgate baseline` writes the file anew");
+        ConfigError::Invalid { path: name.to_owned(), line: error.line(), column: error.column(), message }
+    })
 }
 
 /// Why a key that `hookgate.toml` does not know must not be there, for keys that mean something.

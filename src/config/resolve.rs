@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::file::{HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, Usd, UserFile};
+use super::file::{
+    BASELINE_FILE, HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, RulesOverride, Usd, UserFile,
+};
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
+use crate::check::baseline::Baseline;
 use crate::check::pack::{PackError, RuleOptions, RuleSet};
+use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
@@ -37,6 +41,8 @@ pub struct Config {
     pub user_path: PathBuf,
     /// The repository's file with its local overrides; empty where there is none.
     pub repository: RepositoryFile,
+    /// Where the findings are kept that the repository knows of; none where they do not count.
+    baseline: Option<PathBuf>,
     /// Whether the repository's files may do what they ask for.
     pub consent: Consent,
     /// Where consent is recorded.
@@ -90,6 +96,7 @@ impl Config {
             user,
             user_path,
             repository: asked,
+            baseline: Some(repository.work_tree().join(BASELINE_FILE)),
             consent,
             record,
             state_directory,
@@ -98,6 +105,12 @@ impl Config {
             name: repository.name(),
             branch: repository.branch(),
         })
+    }
+
+    /// The same without the findings that the repository knows of.
+    #[must_use]
+    pub fn without_baseline(self) -> Self {
+        Self { baseline: None, ..self }
     }
 
     /// What the repository's files ask for.
@@ -230,10 +243,21 @@ impl Config {
 
     fn rules(&self) -> Result<RuleSet, ConfigError> {
         let rules = &self.repository.rules;
+        let baseline = match &self.baseline {
+            Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
+            None => Baseline::default(),
+        };
+        let to_override = |written: &RulesOverride| Override {
+            paths: written.paths.clone(),
+            disabled: written.disabled.clone(),
+            severity: written.severity.clone(),
+        };
         let sources = packs::read(&self.work_tree, rules.packs.as_deref());
         let set = RuleSet::new(RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
+            overrides: rules.overrides.iter().map(to_override).collect(),
+            baseline,
             bundled: sources.bundled,
             packs: sources.packs,
             ast_grep: sources.ast_grep,
@@ -243,10 +267,9 @@ impl Config {
         let mut problems = sources.problems;
         match set {
             Ok(set) if problems.is_empty() => Ok(set),
-            Err(PackError::UnknownRules(unknown)) if problems.is_empty() => Err(ConfigError::Rules {
-                path: PathBuf::from(REPOSITORY_FILE),
-                error: PackError::UnknownRules(unknown),
-            }),
+            Err(error @ (PackError::UnknownRules(_) | PackError::WrongGlob(_))) if problems.is_empty() => {
+                Err(ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+            }
             other => {
                 if let Err(PackError::Invalid(others)) = other {
                     problems.extend(others);

@@ -3,6 +3,7 @@
 pub mod text;
 pub mod json;
 pub mod progress;
+pub mod fixed;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -11,6 +11,9 @@ pub enum PackError {
     /// Options that name rules which no pack has.
     #[error("{}", Lines(.0))]
     UnknownRules(Vec<UnknownRule>),
+    /// Options with a glob that cannot be read.
+    #[error("the paths of an override: {0}")]
+    WrongGlob(#[from] globset::Error),
 }
 
 /// One thing that is wrong with a pack, or that one asks for in vain.
