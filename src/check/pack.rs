@@ -33,6 +33,8 @@
 mod verify;
 mod written;
 
+pub use verify::Trial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
@@ -228,6 +230,19 @@ impl RuleSet {
             .find(|rule| rule.id == id)
     }
 
+    /// The rule of this id.
+    ///
+    /// # Errors
+    /// The id, with the nearest that there is.
+    pub fn get(&self, id: &str) -> Result<&Rule, UnknownRule> {
+        self.rule(id).ok_or_else(|| UnknownRule { id: id.to_owned(), nearest: self.nearest(id) })
+    }
+
+    /// The packs, each with its file and all its rules, also disabled ones. Parses every pack.
+    pub fn packs(&self) -> impl Iterator<Item = (&str, &[Rule])> {
+        self.packs.iter().map(|pack| (pack.file.as_str(), &pack.parsed().rules[..]))
+    }
+
     /// The severity that findings of the rule have.
     #[must_use]
     pub fn severity(&self, rule: &Rule) -> Severity {
@@ -235,7 +250,8 @@ impl RuleSet {
     }
 
     /// Whether findings of the rule are reported.
-    pub(super) fn is_enabled(&self, rule: &Rule) -> bool {
+    #[must_use]
+    pub fn is_enabled(&self, rule: &Rule) -> bool {
         !self.disabled.contains(&rule.id)
     }
 
@@ -292,11 +308,15 @@ impl RuleSet {
 impl Pack {
     /// Parses, compiles and tries all of a user's pack at once, so that nothing is left to fail later.
     fn load(source: PackSource) -> Result<Self, Vec<Problem>> {
-        let (languages, rules) = written::parse(&source.file, &source.text)?;
-        let parsed = Parsed::new(rules, &languages);
-        let pack = Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() };
+        let pack = Self::read(source)?;
         let problems = pack.verify();
         if problems.is_empty() { Ok(pack) } else { Err(problems) }
+    }
+
+    fn read(source: PackSource) -> Result<Self, Vec<Problem>> {
+        let (languages, rules) = written::parse(&source.file, &source.text)?;
+        let parsed = Parsed::new(rules, &languages);
+        Ok(Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() })
     }
 
     /// In bundled packs, ids start with the name of the file.

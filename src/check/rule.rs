@@ -37,9 +37,9 @@ pub struct Rule {
     /// Whether its matches are secrets.
     pub secret: bool,
     /// Line of the rule in its file, from 1.
-    pub(super) line: usize,
+    pub line: usize,
     /// Texts of which a file must hold one for the rule to be tried; empty for any file.
-    pub(super) keywords: Vec<String>,
+    pub keywords: Vec<String>,
     pub(super) body: Body,
     pub(super) files: Option<LazyGlobs>,
     pub(super) ignores: Option<LazyGlobs>,
@@ -90,6 +90,18 @@ impl Rule {
     pub(super) fn reads(&self, path: &RepoPath) -> bool {
         self.files.as_ref().is_none_or(|globs| globs.has(path))
             && !self.ignores.as_ref().is_some_and(|globs| globs.has(path))
+    }
+
+    /// Globs of the paths that it reads; empty for all of them.
+    #[must_use]
+    pub fn files(&self) -> &[String] {
+        self.files.as_ref().map_or(&[], |globs| &globs.globs)
+    }
+
+    /// Globs of the paths among those that it does not read.
+    #[must_use]
+    pub fn ignores(&self) -> &[String] {
+        self.ignores.as_ref().map_or(&[], |globs| &globs.globs)
     }
 
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.

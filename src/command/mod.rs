@@ -6,6 +6,7 @@ mod range;
 mod run;
 mod doctor;
 mod trust;
+mod rules;
 mod demo;
 
 use std::io::{ErrorKind, Write};
@@ -37,6 +38,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::DryRun(arguments) => run::preview(&arguments, cli.verbose, environment, &mut out),
         Command::Doctor => doctor::execute(environment, &mut out),
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
+        Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

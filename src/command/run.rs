@@ -38,8 +38,8 @@ pub(super) fn execute(
     }
     let remote = args.arguments.first().and_then(|remote| remote.to_str());
     let ranges = ranges(&repository, args.hook, wanted, remote)?;
-    let reports = reports(&repository, ranges, Mode::Review, options)?;
-    said(report::write(&reports, args.format, verbose, out))?;
+    let reports = reports(&repository, ranges, Mode::Review, &mut options)?;
+    said(report::write(&reports, &options.rules, args.format, verbose, out))?;
     let status = worst(&reports);
     // Taking syntax trees apart node by node takes longer than the end of the process.
     std::mem::forget(reports);
@@ -67,11 +67,11 @@ pub(super) fn preview(
         // Whoever asks for a preview without a terminal is not git, and names no refs.
         ranges = unpushed(&repository, ORIGIN)?;
     }
-    let reports = reports(&repository, ranges, Mode::Preview, options)?;
+    let reports = reports(&repository, ranges, Mode::Preview, &mut options)?;
     said(if args.show_payload {
         report::write_requests(&reports, out)
     } else {
-        report::write(&reports, args.format, verbose, out)
+        report::write(&reports, &options.rules, args.format, verbose, out)
     })?;
     Ok(worst(&reports))
 }
@@ -93,12 +93,12 @@ fn reports(
     repository: &Repository,
     ranges: Vec<Range>,
     mode: Mode,
-    mut options: Options,
+    options: &mut Options,
 ) -> Result<Vec<Report>, Error> {
     let end = Instant::now() + options.deadline;
     let mut reports = Vec::new();
     for range in ranges {
-        let report = pipeline::run(repository, range, mode, &options)?;
+        let report = pipeline::run(repository, range, mode, options)?;
         let taken = report.totals.used_tokens + report.totals.reserved_tokens;
         options.limits.hook = options.limits.hook.map(|limit| limit.saturating_sub(taken));
         options.deadline = end.saturating_duration_since(Instant::now());

@@ -226,14 +226,26 @@ impl Config {
         }
     }
 
-    fn rules(&self) -> Result<RuleSet, ConfigError> {
+    /// The rules of every hook, bundled and the repository's own, as the files change them.
+    ///
+    /// # Errors
+    /// A pack that is wrong, a rule that does not exist.
+    pub fn rules(&self) -> Result<RuleSet, ConfigError> {
+        RuleSet::new(self.rule_options()?)
+            .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+    }
+
+    /// What the files say about rules, and the repository's own packs, none of them tried yet.
+    ///
+    /// # Errors
+    /// A pack that cannot be read.
+    pub fn rule_options(&self) -> Result<RuleOptions, ConfigError> {
         let rules = &self.repository.rules;
-        RuleSet::new(RuleOptions {
+        Ok(RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
             packs: Vec::new(),
         })
-        .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {

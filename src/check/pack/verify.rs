@@ -1,31 +1,74 @@
 //! A pack's rules, tried on their own examples.
 
-use super::{Pack, Problem};
+use super::{Pack, PackSource, Problem, RuleSet};
 use crate::change::language::Language;
 use crate::change::parse::{ParseLimits, parse_text};
 use crate::check::fix;
 use crate::check::rule::{Body, Examples, Match, Rule, Text};
 use crate::git::RepoPath;
 
+/// What came of a pack's rules and their examples.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The pack's file.
+    pub file: String,
+    /// How many rules it has.
+    pub rules: usize,
+    /// How many texts they were tried on.
+    pub examples: usize,
+    /// Why it cannot be used at all; if there is anything, no example was tried.
+    pub faults: Vec<Problem>,
+    /// Examples that went otherwise than the pack says.
+    pub failures: Vec<Problem>,
+}
+
+impl Trial {
+    /// Reads, compiles and tries a pack.
+    #[must_use]
+    pub fn of(source: PackSource) -> Self {
+        let file = source.file.clone();
+        match Pack::read(source) {
+            Ok(pack) => pack.trial(),
+            Err(faults) => Self { file, rules: 0, examples: 0, faults, failures: Vec::new() },
+        }
+    }
+}
+
+impl RuleSet {
+    /// Compiles every rule and tries it on its own examples, pack by pack.
+    #[must_use]
+    pub fn trials(&self) -> Vec<Trial> {
+        self.packs.iter().map(Pack::trial).collect()
+    }
+}
+
 impl Pack {
     /// Everything that is wrong with the rules: what does not compile, and where that is nothing, what
     /// the examples show.
     pub(super) fn verify(&self) -> Vec<Problem> {
+        let trial = self.trial();
+        [trial.faults, trial.failures].concat()
+    }
+
+    fn trial(&self) -> Trial {
         let rules = &self.parsed().rules;
-        let mut problems: Vec<_> =
+        let mut faults: Vec<_> =
             rules.iter().filter_map(|rule| Some(self.problem(rule, rule.fault()?))).collect();
         for syntax in &self.parsed().syntax {
-            problems.extend(syntax.faults(rules).map(|(rule, message)| self.problem(rule, message)));
+            faults.extend(syntax.faults(rules).map(|(rule, message)| self.problem(rule, message)));
         }
-        if problems.is_empty() {
+        faults.sort_by_key(|problem| problem.line);
+        faults.dedup();
+        let mut failures = Vec::new();
+        if faults.is_empty() {
             for rule in rules {
                 let examples = rule.tests.iter().flat_map(|examples| self.failures(rule, examples));
-                problems.extend(examples.map(|failure| self.problem(rule, failure)));
+                failures.extend(examples.map(|failure| self.problem(rule, failure)));
             }
         }
-        problems.sort_by_key(|problem| problem.line);
-        problems.dedup();
-        problems
+        let tests = rules.iter().flat_map(|rule| &rule.tests);
+        let examples = tests.map(|examples| examples.bad.len() + examples.good.len()).sum();
+        Trial { file: self.file.clone(), rules: rules.len(), examples, faults, failures }
     }
 
     fn problem(&self, rule: &Rule, message: String) -> Problem {
