@@ -217,3 +217,6 @@ fn style(severity: Severity) -> Style {
         Severity::Info => BLUE,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,10 @@ pub mod sarif;
 pub mod github;
 mod excerpt;
 mod source;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 pub mod progress;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::source::{Region, Sources};
+use super::text::Lines;
 use super::{Mode, Report};
 use crate::check::Suppressed;
 use crate::check::finding::{Confidence, Finding, Severity};
@@ -125,8 +126,10 @@ fn results(report: &Report, rules: &RuleSet, index: &impl Fn(&str) -> Option<usi
     open.chain(suppressed).collect()
 }
 
+/// Either a comment in the file says so, or something outside of it does.
 fn suppression(suppressed: &Suppressed) -> Value {
-    json!({ "kind": "external", "justification": suppressed.because })
+    let kind = if suppressed.because.starts_with("comment on line ") { "inSource" } else { "external" };
+    json!({ "kind": kind, "justification": suppressed.because })
 }
 
 fn location(finding: &Finding, sources: &Sources<'_>) -> Value {
@@ -233,7 +236,7 @@ fn level(severity: Severity) -> &'static str {
 fn notifications(report: &Report) -> Vec<Value> {
     let level = if report.required && report.mode == Mode::Review { "error" } else { "note" };
     let gaps = report.not_reviewed().map(|gap| {
-        let lines = gap.lines.map_or_else(String::new, |(first, last)| format!(" lines {first} to {last}"));
+        let lines = gap.lines.map_or_else(String::new, |lines| format!(" (lines {})", Lines(lines)));
         json!({
             "descriptor": { "id": format!("not-reviewed/{}", gap.reason.as_str()) },
             "level": level,

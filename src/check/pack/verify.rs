@@ -14,7 +14,7 @@ pub struct Trial {
     pub file: String,
     /// How many rules it has.
     pub rules: usize,
-    /// How many texts they were tried on.
+    /// How many texts they were tried on; none of a pack that cannot be used.
     pub examples: usize,
     /// Why it cannot be used at all; if there is anything, no example was tried.
     pub faults: Vec<Problem>,
@@ -66,7 +66,7 @@ impl Pack {
                 failures.extend(examples.map(|failure| self.problem(rule, failure)));
             }
         }
-        let tests = rules.iter().flat_map(|rule| &rule.tests);
+        let tests = rules.iter().flat_map(|rule| &rule.tests).filter(|_| faults.is_empty());
         let examples = tests.map(|examples| examples.bad.len() + examples.good.len()).sum();
         Trial { file: self.file.clone(), rules: rules.len(), examples, faults, failures }
     }

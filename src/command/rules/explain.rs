@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{BOLD, DIM, GREEN, RED, style};
+use super::{BOLD, GREEN, RED, style};
 use crate::check::finding::Severity;
 use crate::check::pack::RuleSet;
 use crate::check::rule::{Examples, Rule};
@@ -128,15 +128,16 @@ fn facts(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
 fn silence(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     let id = &rule.id;
     writeln!(out, "{BOLD}To silence it{BOLD:#}")?;
-    writeln!(out, "  once        a comment on the line or above it: hookgate-ignore: {id} REASON")?;
+    writeln!(out, "  once        a comment at the end of the line, or on a line of its own above it:")?;
+    writeln!(out, "                  hookgate-ignore: {id} REASON")?;
     writeln!(out, "  everywhere  in hookgate.toml:")?;
     writeln!(out, "                  [rules]\n                  disabled = [\"{id}\"]")?;
-    if rule.secret {
-        writeln!(out, "  {DIM}Silent or not, what it finds is never sent to a model.{DIM:#}")?;
-    }
     if rules.severity(rule) == Severity::Error {
-        writeln!(out, "  or let it pass, and be told of it:")?;
+        writeln!(out, "  or keep it as a warning, which refuses nothing:")?;
         writeln!(out, "                  [rules.severity]\n                  \"{id}\" = \"warning\"")?;
+    }
+    if rule.secret {
+        writeln!(out, "\nSilent or not, what it finds is never sent to a model.")?;
     }
     Ok(())
 }
