@@ -238,9 +238,11 @@ impl RuleSet {
         self.rule(id).ok_or_else(|| UnknownRule { id: id.to_owned(), nearest: self.nearest(id) })
     }
 
-    /// The packs, each with its file and all its rules, also disabled ones. Parses every pack.
-    pub fn packs(&self) -> impl Iterator<Item = (&str, &[Rule])> {
-        self.packs.iter().map(|pack| (pack.file.as_str(), &pack.parsed().rules[..]))
+    /// The file that a rule is written in: of the work tree, or of hookgate's sources.
+    #[must_use]
+    pub fn file(&self, rule: &Rule) -> &str {
+        let has = |pack: &&Pack| pack.parsed().rules.iter().any(|other| other.id == rule.id);
+        self.packs.iter().find(has).map_or("", |pack| &pack.file)
     }
 
     /// The severity that findings of the rule have.

@@ -3,7 +3,7 @@
 mod explain;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -75,63 +75,57 @@ fn bundled() -> Result<RuleSet, Error> {
 fn list(rules: &RuleSet, only: Option<&str>, format: ListFormat, out: &mut dyn Write) -> Result<(), Error> {
     let is_wanted = |file: &str, rule: &Rule| {
         only.is_none_or(|only| {
+            let prefix = rule.id.split('/').next().unwrap_or_default();
             let is_language = |language: &Language| language.as_str() == only;
-            [file, stem(file), rule.id.split('/').next().unwrap_or_default()].contains(&only)
-                || rule.languages.iter().any(is_language)
+            [file, stem(file), prefix].contains(&only) || rule.languages.iter().any(is_language)
         })
     };
-    let packs = rules.packs().map(|(file, rules)| {
-        let wanted = rules.iter().filter(|rule| is_wanted(file, rule));
-        (file, wanted.collect::<Vec<_>>())
-    });
-    let packs: Vec<_> = packs.filter(|(_, rules)| !rules.is_empty()).collect();
-    if packs.is_empty() {
+    let all = rules.rules().map(|rule| (rules.file(rule), rule));
+    let wanted: Vec<_> = all.filter(|(file, rule)| is_wanted(file, rule)).collect();
+    if wanted.is_empty() {
         return Err(Error::Refused(unknown(rules, only.unwrap_or_default())));
     }
     match format {
-        ListFormat::Text => list_text(rules, &packs, out),
+        ListFormat::Text => list_text(rules, &wanted, out)?,
         ListFormat::Json => {
-            let list = packs.iter().flat_map(|(file, list)| list.iter().map(|rule| json(rules, file, rule)));
-            let document = json!({ "version": VERSION, "rules": list.collect::<Vec<_>>() });
-            Ok(writeln!(out, "{document}")?)
+            let list: Vec<_> = wanted.iter().map(|(file, rule)| json(rules, file, rule)).collect();
+            writeln!(out, "{}", json!({ "version": VERSION, "rules": list }))?;
         }
     }
+    Ok(())
 }
 
-fn list_text(rules: &RuleSet, packs: &[(&str, Vec<&Rule>)], out: &mut dyn Write) -> Result<(), Error> {
-    let listed = || packs.iter().flat_map(|(_, list)| list);
-    let width = listed().map(|rule| rule.id.len()).max().unwrap_or(0).min(ID_WIDTH);
-    for (file, list) in packs {
-        let languages: Vec<_> = list[0].languages.iter().map(|language| language.as_str()).collect();
-        let languages = if languages.is_empty() { "any text".to_owned() } else { languages.join(", ") };
-        writeln!(out, "{BOLD}{file}{BOLD:#}: {languages}")?;
-        for rule in list {
+fn list_text(rules: &RuleSet, wanted: &[(&str, &Rule)], out: &mut dyn Write) -> io::Result<()> {
+    let width = wanted.iter().map(|(_, rule)| rule.id.len()).max().unwrap_or(0).min(ID_WIDTH);
+    let packs = || wanted.chunk_by(|(one, _), (other, _)| one == other);
+    for pack in packs() {
+        let languages = pack.iter().flat_map(|(_, rule)| &rule.languages);
+        let languages: BTreeSet<_> = languages.map(|language| language.as_str()).collect();
+        let languages = match languages.is_empty() {
+            true => "any text".to_owned(),
+            false => languages.into_iter().collect::<Vec<_>>().join(", "),
+        };
+        writeln!(out, "{BOLD}{}{BOLD:#}: {languages}", pack[0].0)?;
+        for (_, rule) in pack {
+            let (id, message) = (&rule.id, &rule.message);
             let severity = rules.severity(rule);
             let style = style(severity);
-            write!(out, "  {:width$}  ", rule.id)?;
             if !rules.is_enabled(rule) {
-                writeln!(out, "{DIM}disabled {}{DIM:#}", rule.message)?;
+                writeln!(out, "  {id:width$}  {DIM}disabled {message}{DIM:#}")?;
             } else if severity == rule.severity {
-                writeln!(out, "{style}{severity:8}{style:#} {}", rule.message)?;
+                writeln!(out, "  {id:width$}  {style}{severity:8}{style:#} {message}")?;
             } else {
-                let own = rule.severity;
-                writeln!(
-                    out,
-                    "{style}{severity:8}{style:#} {} {DIM}(its pack says {own}){DIM:#}",
-                    rule.message
-                )?;
+                let own = format!("(its pack says {})", rule.severity);
+                writeln!(out, "  {id:width$}  {style}{severity:8}{style:#} {message} {DIM}{own}{DIM:#}")?;
             }
         }
         writeln!(out)?;
     }
-    let count = listed().count();
-    let disabled = listed().filter(|rule| !rules.is_enabled(rule)).count();
-    write!(out, "{}, {}", Count(packs.len(), "pack"), Count(count, "rule"))?;
-    match disabled {
-        0 => writeln!(out)?,
-        disabled => writeln!(out, ", {disabled} of them disabled")?,
+    write!(out, "{}, {}", Count(packs().count(), "pack"), Count(wanted.len(), "rule"))?;
+    match wanted.iter().filter(|(_, rule)| !rules.is_enabled(rule)).count() {
+        0 => writeln!(out),
+        disabled => writeln!(out, ", {disabled} of them disabled"),
     }
-    Ok(())
 }
 
 fn json(rules: &RuleSet, file: &str, rule: &Rule) -> serde_json::Value {
@@ -154,11 +148,8 @@ fn json(rules: &RuleSet, file: &str, rule: &Rule) -> serde_json::Value {
 
 /// What to say to somebody who names neither a pack nor a language that has rules.
 fn unknown(rules: &RuleSet, only: &str) -> String {
-    let mut known = BTreeSet::new();
-    for (file, rules) in rules.packs() {
-        known.insert(stem(file));
-        known.extend(rules.iter().flat_map(|rule| &rule.languages).map(|language| language.as_str()));
-    }
+    let languages = rules.rules().flat_map(|rule| &rule.languages).map(|language| language.as_str());
+    let known: BTreeSet<_> = rules.rules().map(|rule| stem(rules.file(rule))).chain(languages).collect();
     let known = known.into_iter().collect::<Vec<_>>().join(", ");
     format!("no pack is called `{only}`, and no language that has rules; there are: {known}")
 }

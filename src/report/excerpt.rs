@@ -77,7 +77,7 @@ fn render(finding: &Finding, sources: &Sources<'_>, rules: &RuleSet) -> String {
         let source = sources.of_finding(finding)?;
         let first = source.start(region.line);
         let lines = source.lines(region.line, region.end_line);
-        patch(fix, region, first, lines, rules)
+        patch(fix, region, first, lines)
     });
     match (patch, &finding.note) {
         (Some(snippet), note) => {
@@ -91,23 +91,15 @@ fn render(finding: &Finding, sources: &Sources<'_>, rules: &RuleSet) -> String {
 }
 
 /// A fix as a patch of its lines, the first of which begins at byte `first`. None where there is
-/// nothing to see, since only white space differs; where it is too much for a glance; and where its
-/// lines hold a secret.
-fn patch<'a>(
-    fix: &'a Fix,
-    region: Region,
-    first: usize,
-    lines: &'a str,
-    rules: &RuleSet,
-) -> Option<Snippet<'a, Patch<'a>>> {
+/// nothing to see, since only white space differs, and where it is too much for a glance.
+fn patch<'a>(fix: &'a Fix, region: Region, first: usize, lines: &'a str) -> Option<Snippet<'a, Patch<'a>>> {
     let span = fix.range.start - first..fix.range.end - first;
     let fixed = [&lines[..span.start], &fix.text, &lines[span.end..]].concat();
     let is_seen = !lines.split_whitespace().eq(fixed.split_whitespace());
     let is_short = |text: &str| {
         text.lines().count() <= PATCH_LINES && text.lines().all(|line| line.len() <= PATCH_COLUMNS)
     };
-    let is_secret = || rules.secret_patterns().any(|(_, pattern)| pattern.is_match(lines));
-    (is_seen && is_short(lines) && is_short(&fixed) && !is_secret()).then(|| {
+    (is_seen && is_short(lines) && is_short(&fixed)).then(|| {
         Snippet::source(lines).line_start(region.line as usize).patch(Patch::new(span, fix.text.as_str()))
     })
 }

@@ -114,7 +114,7 @@ struct JsonFinding<'r> {
     confidence: &'static str,
     message: &'r str,
     note: Option<&'r str>,
-    /// Null also where it would show a secret.
+    /// Null also where a secret is on its lines.
     fix: Option<&'r str>,
     /// What the fix replaces, columns in bytes.
     fix_range: Option<Region>,

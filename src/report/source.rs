@@ -1,6 +1,7 @@
 //! The texts that findings point into: for formats that count columns otherwise than in bytes, and
 //! for fixes, which are ranges of bytes.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -25,6 +26,7 @@ pub(super) struct Sources<'r>(HashMap<&'r RepoPath, Source<'r>>);
 pub(super) struct Source<'r> {
     text: &'r str,
     starts: Vec<usize>,
+    secrets: OnceCell<Vec<Range<usize>>>,
 }
 
 impl<'r> Sources<'r> {
@@ -43,12 +45,15 @@ impl<'r> Sources<'r> {
         self.0.get(&finding.path)
     }
 
-    /// A fix that may be shown, and where it goes, in bytes. None also where it would show a secret.
+    /// A fix that may be shown, and where it goes, in bytes: none where a secret is on its lines, which
+    /// it might repeat.
     pub(super) fn fix<'f>(&self, finding: &'f Finding, rules: &RuleSet) -> Option<(&'f Fix, Region)> {
         let fix = finding.fix.as_ref()?;
-        let region = self.of_finding(finding)?.region(&fix.range)?;
-        let mut patterns = rules.secret_patterns();
-        (!patterns.any(|(_, pattern)| pattern.is_match(&fix.text))).then_some((fix, region))
+        let source = self.of_finding(finding)?;
+        let region = source.region(&fix.range)?;
+        let (start, end) = (source.start(region.line), source.start(region.end_line.saturating_add(1)));
+        let is_near = |secret: &Range<usize>| secret.start < end && start < secret.end;
+        (!source.secrets(rules).iter().any(is_near)).then_some((fix, region))
     }
 
     /// Where a finding is, with columns in UTF-16 code units, which is what GitHub, editors and the
@@ -73,7 +78,16 @@ impl<'r> Sources<'r> {
 impl<'r> Source<'r> {
     pub(super) fn new(text: &'r str) -> Self {
         let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-        Self { text, starts: std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect() }
+        let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { text, starts, secrets: OnceCell::new() }
+    }
+
+    /// Where secrets are, looked for when the first fix is to be shown.
+    fn secrets(&self, rules: &RuleSet) -> &[Range<usize>] {
+        self.secrets.get_or_init(|| {
+            let found = rules.secret_patterns().flat_map(|(_, pattern)| pattern.find_iter(self.text));
+            found.map(|found| found.range()).collect()
+        })
     }
 
     /// A line without its end; empty where there is none.

@@ -118,10 +118,7 @@ fn facts(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
             fact(name, &globs.join(", "))?;
         }
     }
-    let pack = rules.packs().find(|(_, list)| list.iter().any(|other| other.id == rule.id));
-    if let Some((file, _)) = pack {
-        fact("written in", &format!("{file}:{}", rule.line))?;
-    }
+    fact("written in", &format!("{}:{}", rules.file(rule), rule.line))?;
     writeln!(out)
 }
 
