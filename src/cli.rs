@@ -1,6 +1,7 @@
 //! The command line, and nothing of what it does.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -51,6 +52,8 @@ pub enum Command {
     Doctor,
     /// Show, give or take back consent to what hookgate.toml asks for.
     Trust(Trust),
+    /// List, test and explain the rules.
+    Rules(Rules),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -96,7 +99,7 @@ pub struct Run {
     #[arg(long, conflicts_with_all = ["from_ref", "to_ref"])]
     pub fix: bool,
     /// How to report.
-    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
     /// What git passes to the hook.
     #[arg(last = true, value_name = "GIT'S ARGUMENTS")]
@@ -122,7 +125,7 @@ pub struct DryRun {
     #[arg(long)]
     pub show_payload: bool,
     /// How to report.
-    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
 }
 
@@ -150,6 +153,49 @@ pub struct Trust {
     /// Take consent back.
     #[arg(long)]
     pub revoke: bool,
+}
+
+/// `rules`.
+#[derive(Debug, Args)]
+pub struct Rules {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: RulesAction,
+}
+
+/// The subcommands of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesAction {
+    /// List the rules with their severities in force.
+    List {
+        /// Only those of this pack or language: rust, secrets, tsx.
+        #[arg(value_name = "PACK|LANGUAGE")]
+        only: Option<String>,
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+    /// Try every rule on its own examples.
+    Test {
+        /// Packs to try, in place of the bundled ones and the repository's.
+        #[arg(value_name = "PACK-FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Say what a rule is about, with examples, and how to silence it.
+    Explain {
+        /// The rule, as findings name it: python/breakpoint.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// How to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `demo`.
@@ -187,6 +233,10 @@ pub enum Format {
     Text,
     /// For programs; version 1.
     Json,
+    /// For code scanning services and editors; SARIF 2.1.0.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 /// When to colour.

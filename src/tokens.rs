@@ -71,6 +71,17 @@ impl fmt::Display for Grouped {
     }
 }
 
+/// So many of something: `1 file`, `3 files`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub usize, pub &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, noun) = self;
+        write!(f, "{} {noun}{}", Grouped(*count as u64), if *count == 1 { "" } else { "s" })
+    }
+}
+
 /// Tokens of one request, converted to one meaning at the edge of each dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

@@ -35,6 +35,8 @@ mod problem;
 mod verify;
 mod written;
 
+pub use verify::Trial;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
@@ -234,6 +236,20 @@ impl RuleSet {
         rules.chain(self.ast_grep.rules()).find(|rule| rule.id == id)
     }
 
+    /// The rule of this id.
+    ///
+    /// # Errors
+    /// The id, with the nearest that there is.
+    pub fn get(&self, id: &str) -> Result<&Rule, UnknownRule> {
+        self.rule(id).ok_or_else(|| UnknownRule { id: id.to_owned(), nearest: self.nearest(id) })
+    }
+
+    /// The severity that findings of the rule have where no path says otherwise.
+    #[must_use]
+    pub fn usual_severity(&self, rule: &Rule) -> Severity {
+        self.selection.usual_severity(&rule.id).unwrap_or(rule.severity)
+    }
+
     /// The severity that findings of the rule have in this file.
     #[must_use]
     pub fn severity(&self, rule: &Rule, path: &RepoPath) -> Severity {
@@ -349,11 +365,15 @@ impl Pack {
 
     /// Parses, compiles and tries all of a user's pack at once, so that nothing is left to fail later.
     fn load(source: PackSource) -> (Self, Vec<Problem>) {
-        let Written { languages, rules, mut problems } = written::parse(&source.file, &source.text);
-        let parsed = Parsed::new(rules, &languages);
-        let pack = Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() };
+        let (pack, mut problems) = Self::read(source);
         problems.extend(pack.verify());
         (pack, problems)
+    }
+
+    fn read(source: PackSource) -> (Self, Vec<Problem>) {
+        let Written { languages, rules, problems } = written::parse(&source.file, &source.text);
+        let parsed = Parsed::new(rules, &languages);
+        (Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() }, problems)
     }
 
     /// The name of a bundled pack: with it begin the ids of its rules.

@@ -41,9 +41,9 @@ pub struct Rule {
     /// Whether it is an ast-grep rule, which reads generated and third-party files as well.
     pub(super) of_ast_grep: bool,
     /// Line of the rule in its file, from 1.
-    pub(super) line: usize,
+    pub line: usize,
     /// Texts of which a file must hold one for the rule to be tried; empty for any file.
-    pub(super) keywords: Vec<String>,
+    pub keywords: Vec<String>,
     pub(super) body: Body,
     pub(super) files: Option<LazyGlobs>,
     pub(super) ignores: Option<LazyGlobs>,
@@ -101,6 +101,18 @@ impl Rule {
     pub(super) fn can_read(&self, text: &Text<'_>) -> bool {
         let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
         has_tree && !matches!(self.id.split_once('/'), Some(("git" | "hookgate" | "syntax", _)))
+    }
+
+    /// Globs of the paths that it reads; empty for all of them.
+    #[must_use]
+    pub fn files(&self) -> Vec<&str> {
+        self.files.as_ref().map_or_else(Vec::new, LazyGlobs::written)
+    }
+
+    /// Globs of the paths among those that it does not read.
+    #[must_use]
+    pub fn ignores(&self) -> Vec<&str> {
+        self.ignores.as_ref().map_or_else(Vec::new, LazyGlobs::written)
     }
 
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.
@@ -186,6 +198,10 @@ pub(super) struct LazyGlobs {
 impl LazyGlobs {
     pub(super) fn new(globs: Vec<Glob>) -> Self {
         Self { globs, directory: String::new(), compiled: OnceLock::new() }
+    }
+
+    fn written(&self) -> Vec<&str> {
+        self.globs.iter().map(|glob| glob.pattern.as_str()).collect()
     }
 
     /// The same globs over paths from a directory, for those that are below it.

@@ -121,10 +121,15 @@ impl Selection {
         !self.everywhere.disables(id)
     }
 
+    /// The severity that the rule's findings have where no path says otherwise, if the options do.
+    pub(super) fn usual_severity(&self, id: &str) -> Option<Severity> {
+        self.everywhere.severity(id)
+    }
+
     /// The severity that the rule's findings have in this file, where the options say.
     pub(super) fn severity(&self, id: &str, path: &RepoPath) -> Option<Severity> {
         let here = self.here(path).filter_map(|(_, choice)| choice.severity(id)).last();
-        here.or_else(|| self.everywhere.severity(id))
+        here.or_else(|| self.usual_severity(id))
     }
 
     /// The globs of the table that disables the rule in this file.

@@ -7,6 +7,7 @@ mod run;
 mod baseline;
 mod doctor;
 mod trust;
+mod rules;
 mod demo;
 
 use std::io::{ErrorKind, Write};
@@ -39,6 +40,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Baseline => baseline::execute(environment, &mut out),
         Command::Doctor => doctor::execute(environment, &mut out),
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
+        Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

@@ -60,7 +60,7 @@ pub(super) fn execute(
             report.notes.extend(report::fixed::notes(&fixed));
         }
     }
-    said(report::write(&reports, args.format, verbose, out))?;
+    said(report::write(&reports, &options.rules, args.format, verbose, out))?;
     let status = worst(&reports);
     // Taking syntax trees apart node by node takes longer than the end of the process.
     std::mem::forget(reports);
@@ -92,7 +92,7 @@ pub(super) fn preview(
     said(if args.show_payload {
         report::write_requests(&reports, out)
     } else {
-        report::write(&reports, args.format, verbose, out)
+        report::write(&reports, &options.rules, args.format, verbose, out)
     })?;
     Ok(worst(&reports))
 }

@@ -13,7 +13,7 @@ use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
-use crate::check::pack::{PackError, RuleOptions, RuleSet};
+use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::git::Repository;
@@ -241,31 +241,14 @@ impl Config {
         }
     }
 
-    fn rules(&self) -> Result<RuleSet, ConfigError> {
-        let rules = &self.repository.rules;
-        let baseline = match &self.baseline {
-            Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
-            None => Baseline::default(),
-        };
-        let to_override = |written: &RulesOverride| Override {
-            paths: written.paths.clone(),
-            disabled: written.disabled.clone(),
-            severity: written.severity.clone(),
-        };
-        let sources = packs::read(&self.work_tree, rules.packs.as_deref());
-        let set = RuleSet::new(RuleOptions {
-            disabled: rules.disabled.iter().flatten().cloned().collect(),
-            severity: rules.severity.clone(),
-            overrides: rules.overrides.iter().map(to_override).collect(),
-            baseline,
-            bundled: sources.bundled,
-            packs: sources.packs,
-            ast_grep: sources.ast_grep,
-            excluded: self.excluded()?,
-        });
+    /// The rules of every hook, bundled and the repository's own, as the files change them.
+    ///
+    /// # Errors
+    /// A pack that is wrong, a rule that does not exist.
+    pub fn rules(&self) -> Result<RuleSet, ConfigError> {
+        let (options, mut problems) = self.rule_options()?;
         // Everything that is wrong is said at once: with what was found, and with what was not.
-        let mut problems = sources.problems;
-        match set {
+        match RuleSet::new(options) {
             Ok(set) if problems.is_empty() => Ok(set),
             Err(error @ (PackError::UnknownRules(_) | PackError::WrongGlob(_))) if problems.is_empty() => {
                 Err(ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
@@ -277,6 +260,36 @@ impl Config {
                 Err(ConfigError::Packs(PackError::Invalid(problems)))
             }
         }
+    }
+
+    /// What the files say about rules, with the repository's own packs, none of them tried yet, and
+    /// what could not be read of those.
+    ///
+    /// # Errors
+    /// A baseline or an exclusion that is wrong.
+    pub fn rule_options(&self) -> Result<(RuleOptions, Vec<Problem>), ConfigError> {
+        let rules = &self.repository.rules;
+        let baseline = match &self.baseline {
+            Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
+            None => Baseline::default(),
+        };
+        let to_override = |written: &RulesOverride| Override {
+            paths: written.paths.clone(),
+            disabled: written.disabled.clone(),
+            severity: written.severity.clone(),
+        };
+        let sources = packs::read(&self.work_tree, rules.packs.as_deref());
+        let options = RuleOptions {
+            disabled: rules.disabled.iter().flatten().cloned().collect(),
+            severity: rules.severity.clone(),
+            overrides: rules.overrides.iter().map(to_override).collect(),
+            baseline,
+            bundled: sources.bundled,
+            packs: sources.packs,
+            ast_grep: sources.ast_grep,
+            excluded: self.excluded()?,
+        };
+        Ok((options, sources.problems))
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {

@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use super::Report;
+use super::source::{Region, Sources};
 use crate::change::{LineRange, Unit};
+use crate::check::Suppressed;
 use crate::check::finding::Finding;
+use crate::check::pack::RuleSet;
 use crate::payload::UnitRef;
 use crate::payload::route::{Decision, Route, RoutedChange};
 
@@ -15,8 +18,8 @@ const VERSION: u32 = 1;
 ///
 /// # Errors
 /// None in practice: every field has a JSON form.
-pub fn render(report: &Report) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Document::from(report))
+pub fn render(report: &Report, rules: &RuleSet) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&document(report, rules))
 }
 
 #[derive(Serialize)]
@@ -36,6 +39,7 @@ struct Document<'r> {
     totals: Totals,
     files: Vec<File<'r>>,
     findings: Vec<JsonFinding<'r>>,
+    suppressed: Vec<JsonSuppressed<'r>>,
     not_reviewed: Vec<Gap<'r>>,
     notes: &'r [String],
 }
@@ -110,7 +114,17 @@ struct JsonFinding<'r> {
     confidence: &'static str,
     message: &'r str,
     note: Option<&'r str>,
+    /// Null also where a secret is on its lines.
     fix: Option<&'r str>,
+    /// What the fix replaces, columns in bytes.
+    fix_range: Option<Region>,
+}
+
+#[derive(Serialize)]
+struct JsonSuppressed<'r> {
+    #[serde(flatten)]
+    finding: JsonFinding<'r>,
+    because: &'r str,
 }
 
 #[derive(Serialize)]
@@ -121,59 +135,62 @@ struct Gap<'r> {
     because: &'r str,
 }
 
-impl<'r> From<&'r Report> for Document<'r> {
-    fn from(report: &'r Report) -> Self {
-        let totals = &report.totals;
-        Self {
-            version: VERSION,
-            mode: match report.mode {
-                super::Mode::Review => "run",
-                super::Mode::Preview => "dry-run",
-            },
-            hook: &report.attribution.hook,
-            repository: &report.attribution.repository,
-            branch: report.attribution.branch.as_deref(),
-            team: report.attribution.team.as_deref(),
-            base: report.base.map(|id| id.to_string()),
-            tip: report.tip.to_string(),
-            outcome: report.outcome().as_str(),
-            required: report.required,
-            limit: Limit { tokens: report.limit, reserved: totals.reserved_tokens, used: totals.used_tokens },
-            model: report.model.as_ref().map(|model| Model {
-                tier: &model.tier,
-                provider: &model.provider,
-                name: &model.name,
-            }),
-            totals: Totals {
-                files: report.changes.len(),
-                units: report.unit_count(),
-                requests: report.requests.len(),
-                raw_tokens: totals.raw_tokens,
-                payload_tokens: totals.payload_tokens,
-                input_tokens: totals.input_tokens,
-                max_output_tokens: totals.max_output_tokens,
-                output_tokens: totals.output_tokens,
-                cost_usd: totals.cost.map(|cost| cost.as_usd()),
-                price_source: totals.price_source.map_or("unknown", |source| source.as_str()),
-            },
-            files: report
-                .changes
-                .iter()
-                .enumerate()
-                .map(|(change, routed)| file(report, change, routed))
-                .collect(),
-            findings: report.findings.iter().map(finding).collect(),
-            not_reviewed: report
-                .not_reviewed()
-                .map(|gap| Gap {
-                    path: gap.path.to_text(),
-                    lines: gap.lines,
-                    reason: gap.reason.as_str(),
-                    because: gap.because,
-                })
-                .collect(),
-            notes: &report.notes,
-        }
+fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
+    let totals = &report.totals;
+    let sources = Sources::of(report);
+    let finding = |it| finding(it, &sources, rules);
+    let suppressed =
+        |it: &'r Suppressed| JsonSuppressed { finding: finding(&it.finding), because: &it.because };
+    Document {
+        version: VERSION,
+        mode: match report.mode {
+            super::Mode::Review => "run",
+            super::Mode::Preview => "dry-run",
+        },
+        hook: &report.attribution.hook,
+        repository: &report.attribution.repository,
+        branch: report.attribution.branch.as_deref(),
+        team: report.attribution.team.as_deref(),
+        base: report.base.map(|id| id.to_string()),
+        tip: report.tip.to_string(),
+        outcome: report.outcome().as_str(),
+        required: report.required,
+        limit: Limit { tokens: report.limit, reserved: totals.reserved_tokens, used: totals.used_tokens },
+        model: report.model.as_ref().map(|model| Model {
+            tier: &model.tier,
+            provider: &model.provider,
+            name: &model.name,
+        }),
+        totals: Totals {
+            files: report.changes.len(),
+            units: report.unit_count(),
+            requests: report.requests.len(),
+            raw_tokens: totals.raw_tokens,
+            payload_tokens: totals.payload_tokens,
+            input_tokens: totals.input_tokens,
+            max_output_tokens: totals.max_output_tokens,
+            output_tokens: totals.output_tokens,
+            cost_usd: totals.cost.map(|cost| cost.as_usd()),
+            price_source: totals.price_source.map_or("unknown", |source| source.as_str()),
+        },
+        files: report
+            .changes
+            .iter()
+            .enumerate()
+            .map(|(change, routed)| file(report, change, routed))
+            .collect(),
+        findings: report.findings.iter().map(finding).collect(),
+        suppressed: report.suppressed.iter().map(suppressed).collect(),
+        not_reviewed: report
+            .not_reviewed()
+            .map(|gap| Gap {
+                path: gap.path.to_text(),
+                lines: gap.lines,
+                reason: gap.reason.as_str(),
+                because: gap.because,
+            })
+            .collect(),
+        notes: &report.notes,
     }
 }
 
@@ -225,7 +242,8 @@ fn reason(decision: &Decision) -> &str {
     }
 }
 
-fn finding(finding: &Finding) -> JsonFinding<'_> {
+fn finding<'r>(finding: &'r Finding, sources: &Sources<'_>, rules: &RuleSet) -> JsonFinding<'r> {
+    let (fix, fix_range) = sources.fix(finding, rules).unzip();
     JsonFinding {
         id: finding.id(),
         path: finding.path.to_text(),
@@ -239,6 +257,7 @@ fn finding(finding: &Finding) -> JsonFinding<'_> {
         confidence: finding.confidence.as_str(),
         message: &finding.message,
         note: finding.note.as_deref(),
-        fix: finding.fix.as_ref().map(|fix| fix.text.as_str()),
+        fix: fix.map(|fix| fix.text.as_str()),
+        fix_range,
     }
 }

@@ -2,6 +2,14 @@
 
 pub mod text;
 pub mod json;
+pub mod sarif;
+pub mod github;
+mod excerpt;
+mod source;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 pub mod progress;
 pub mod fixed;
 
@@ -13,6 +21,7 @@ use std::time::SystemTime;
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
 use crate::check::finding::{Finding, Severity};
+use crate::check::pack::RuleSet;
 use crate::cli::Format;
 use crate::exit::ExitStatus;
 use crate::git::{ObjectId, RepoPath};
@@ -385,18 +394,27 @@ impl Report {
     }
 }
 
-/// Writes reports: text for people, or one line of JSON a report.
+/// Writes the reports of one hook run, which `rules` has checked: text or annotations a report, one
+/// line of JSON a report, one SARIF document.
 ///
 /// # Errors
 /// A closed or full stream.
-pub fn write(reports: &[Report], format: Format, verbose: bool, out: &mut impl Write) -> io::Result<()> {
-    for report in reports {
-        match format {
-            Format::Text => out.write_all(text::render(report, verbose).as_bytes())?,
-            Format::Json => writeln!(out, "{}", json::render(report)?)?,
-        }
+pub fn write(
+    reports: &[Report],
+    rules: &RuleSet,
+    format: Format,
+    verbose: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut each = |render: &dyn Fn(&Report) -> io::Result<String>| {
+        reports.iter().try_for_each(|report| out.write_all(render(report)?.as_bytes()))
+    };
+    match format {
+        Format::Text => each(&|report| Ok(text::render(report, rules, verbose))),
+        Format::Json => each(&|report| Ok(json::render(report, rules)? + "\n")),
+        Format::Github => each(&|report| Ok(github::render(report))),
+        Format::Sarif => writeln!(out, "{}", sarif::render(reports, rules)?),
     }
-    Ok(())
 }
 
 /// Writes the bodies of all requests, byte for byte, one a line.

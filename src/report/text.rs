@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Effects, Style};
 
+use super::excerpt::findings;
 use super::{Mode, NotReviewed, Outcome, Report};
-use crate::check::finding::{Finding, Severity};
+use crate::check::finding::Severity;
+use crate::check::pack::RuleSet;
 use crate::payload::UnitRef;
 use crate::payload::route::{Reason, Route};
-use crate::tokens::Grouped;
+use crate::tokens::{Count, Grouped};
 
 const BOLD: Style = Style::new().effects(Effects::BOLD);
-const DIM: Style = Style::new().effects(Effects::DIMMED);
+pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
@@ -24,21 +25,24 @@ const GAPS: usize = 20;
 /// Renders a report with ANSI styles; the stream it is written to takes them off where they are
 /// not wanted. A review that has nothing to say is empty.
 #[must_use]
-pub fn render(report: &Report, verbose: bool) -> String {
+pub fn render(report: &Report, rules: &RuleSet, verbose: bool) -> String {
     let mut out = String::new();
     let written = match report.mode {
-        Mode::Review => review(&mut out, report, verbose),
-        Mode::Preview => preview(&mut out, report, verbose),
+        Mode::Review => review(&mut out, report, rules, verbose),
+        Mode::Preview => preview(&mut out, report, rules, verbose),
     };
     debug_assert!(written.is_ok(), "writing to a string does not fail");
     out
 }
 
-fn review(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
+fn review(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) -> fmt::Result {
     if verbose {
         receipt(out, report)?;
     }
-    findings(out, report)?;
+    findings(out, report, rules, verbose)?;
+    if verbose {
+        suppressed(out, report)?;
+    }
     if !report.is_blocked() {
         gaps(out, report, verbose)?;
     }
@@ -49,7 +53,7 @@ fn review(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
     verdict(out, report)
 }
 
-fn preview(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
+fn preview(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) -> fmt::Result {
     let attribution = &report.attribution;
     let branch = attribution.branch.as_deref().unwrap_or("detached HEAD");
     let (files, units) = (Count(report.changes.len(), "file"), Count(report.unit_count(), "unit"));
@@ -59,7 +63,10 @@ fn preview(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
         attribution.hook, attribution.repository
     )?;
     receipt(out, report)?;
-    findings(out, report)?;
+    findings(out, report, rules, verbose)?;
+    if verbose {
+        suppressed(out, report)?;
+    }
     if !report.is_blocked() {
         gaps(out, report, verbose)?;
     }
@@ -118,50 +125,25 @@ fn receipt(out: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-fn findings(out: &mut String, report: &Report) -> fmt::Result {
-    for finding in &report.findings {
-        writeln!(out, "{}\n", excerpt(finding))?;
+/// What was found and is not wanted: one line each to those who ask for more.
+fn suppressed(out: &mut String, report: &Report) -> fmt::Result {
+    let rows: Vec<_> = report.suppressed.iter().map(|it| (&it.finding, &it.because)).collect();
+    if rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// The compiler's way of pointing at code.
-fn excerpt(finding: &Finding) -> String {
-    let level = match finding.severity {
-        Severity::Error => Title::ERROR,
-        Severity::Warning => Title::WARNING,
-        Severity::Info => Title::INFO,
-    };
-    let path = finding.path.to_string();
-    let title = level.primary_title(finding.message.as_str()).id(finding.rule.as_str());
-    let group = if finding.excerpt.is_empty() {
-        let (line, column) = (finding.line as usize, finding.column as usize);
-        title.element(Origin::path(path.as_str()).line(line).char_column(column))
-    } else {
-        let line = finding.excerpt.as_str();
-        let start = floor_boundary(line, finding.column.saturating_sub(1) as usize);
-        let end = if finding.end_line == finding.line { finding.end_column as usize - 1 } else { line.len() };
-        let end = floor_boundary(line, end).max(start);
-        title.element(
-            Snippet::source(line)
-                .path(path.as_str())
-                .line_start(finding.line as usize)
-                .annotation(AnnotationKind::Primary.span(start..end)),
-        )
-    };
-    let group = match &finding.note {
-        Some(note) => group.element(Title::HELP.message(note.as_str())),
-        None => group,
-    };
-    Renderer::styled().render(&[group])
-}
-
-fn floor_boundary(text: &str, byte: usize) -> usize {
-    let mut byte = byte.min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
+    let places: Vec<_> =
+        rows.iter().map(|(it, _)| format!("{}:{}:{}", it.path, it.line, it.column)).collect();
+    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0).min(48);
+    let place_width = width(&mut places.iter().map(|place| place.chars().count()));
+    let rule_width = width(&mut rows.iter().map(|(it, _)| it.rule.chars().count()));
+    for ((finding, because), place) in rows.iter().zip(&places) {
+        let rule = &finding.rule;
+        writeln!(
+            out,
+            "  {GREEN}suppressed{GREEN:#}  {place:place_width$}  {rule:rule_width$}  {DIM}{because}{DIM:#}"
+        )?;
     }
-    byte
+    writeln!(out, "hookgate: {} suppressed", Count(rows.len(), "finding"))
 }
 
 /// What nobody reviewed, gathered by reason.
@@ -234,7 +216,7 @@ fn spend(report: &Report) -> String {
     line
 }
 
-fn verdict(out: &mut String, report: &Report) -> fmt::Result {
+pub(super) fn verdict(out: &mut String, report: &Report) -> fmt::Result {
     match report.outcome() {
         Outcome::Allowed => Ok(()),
         Outcome::Blocked => {
@@ -258,18 +240,8 @@ fn verdict(out: &mut String, report: &Report) -> fmt::Result {
     }
 }
 
-/// `1 file`, `3 files`.
-struct Count(usize, &'static str);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(count, noun) = self;
-        write!(f, "{} {noun}{}", Grouped(*count as u64), if *count == 1 { "" } else { "s" })
-    }
-}
-
 /// `12` or `12-15`.
-struct Lines((u32, u32));
+pub(super) struct Lines(pub(super) (u32, u32));
 
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

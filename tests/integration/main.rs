@@ -8,5 +8,7 @@ mod collect;
 mod commit;
 mod coverage;
 mod limits;
+mod output;
 mod push;
 mod review;
+mod rules_command;

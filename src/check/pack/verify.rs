@@ -1,32 +1,75 @@
 //! A pack's rules, tried on their own examples.
 
-use super::{Pack, Problem};
+use super::{Pack, PackSource, Problem, RuleSet};
 use crate::change::language::Language;
 use crate::change::parse::{ParseLimits, parse_text};
 use crate::check::fix;
 use crate::check::rule::{Body, Examples, Match, Rule, Text};
 use crate::git::RepoPath;
 
+/// What came of a pack's rules and their examples.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The pack's file.
+    pub file: String,
+    /// How many rules it has.
+    pub rules: usize,
+    /// How many texts they were tried on.
+    pub examples: usize,
+    /// Why it cannot be used at all.
+    pub faults: Vec<Problem>,
+    /// Examples that went otherwise than the pack says.
+    pub failures: Vec<Problem>,
+}
+
+impl Trial {
+    /// Reads, compiles and tries a pack.
+    #[must_use]
+    pub fn of(source: PackSource) -> Self {
+        let (pack, problems) = Pack::read(source);
+        let mut trial = pack.trial();
+        trial.faults.splice(..0, problems);
+        trial
+    }
+}
+
+impl RuleSet {
+    /// Compiles every rule and tries it on its own examples, pack by pack.
+    #[must_use]
+    pub fn trials(&self) -> Vec<Trial> {
+        self.packs.iter().map(Pack::trial).collect()
+    }
+}
+
 impl Pack {
     /// Everything that is wrong with the rules: what does not compile, and of the others what their
     /// examples show.
     pub(super) fn verify(&self) -> Vec<Problem> {
-        let rules = &self.parsed().rules;
-        let mut faults: Vec<_> = rules.iter().filter_map(|rule| Some((rule, rule.fault()?))).collect();
-        for syntax in &self.parsed().syntax {
-            faults.extend(syntax.faults(rules));
-        }
-        let is_wrong = |rule: &Rule| faults.iter().any(|(wrong, _)| wrong.id == rule.id);
-        let right: Vec<_> = rules.iter().filter(|rule| !is_wrong(rule)).collect();
-        for rule in right {
-            let failures = rule.tests.iter().flat_map(|examples| self.failures(rule, examples));
-            faults.extend(failures.map(|failure| (rule, failure)));
-        }
-        let mut problems: Vec<_> =
-            faults.into_iter().map(|(rule, message)| self.problem(rule, message)).collect();
+        let trial = self.trial();
+        let mut problems = [trial.faults, trial.failures].concat();
         problems.sort_by_key(|problem| problem.line);
-        problems.dedup();
         problems
+    }
+
+    fn trial(&self) -> Trial {
+        let rules = &self.parsed().rules;
+        let mut wrong: Vec<_> = rules.iter().filter_map(|rule| Some((rule, rule.fault()?))).collect();
+        for syntax in &self.parsed().syntax {
+            wrong.extend(syntax.faults(rules));
+        }
+        let is_wrong = |rule: &&Rule| wrong.iter().any(|(wrong, _)| wrong.id == rule.id);
+        let right: Vec<_> = rules.iter().filter(|rule| !is_wrong(rule)).collect();
+        let tests = || right.iter().flat_map(|rule| rule.tests.iter().map(move |examples| (*rule, examples)));
+        let failures = tests().flat_map(|(rule, examples)| {
+            self.failures(rule, examples).into_iter().map(|failure| self.problem(rule, failure))
+        });
+        let failures = failures.collect();
+        let examples = tests().map(|(_, examples)| examples.bad.len() + examples.good.len()).sum();
+        let mut faults: Vec<_> =
+            wrong.into_iter().map(|(rule, message)| self.problem(rule, message)).collect();
+        faults.sort_by_key(|problem| problem.line);
+        faults.dedup();
+        Trial { file: self.file.clone(), rules: rules.len(), examples, faults, failures }
     }
 
     fn problem(&self, rule: &Rule, message: String) -> Problem {
