@@ -14,7 +14,7 @@
 //! | [compress](payload::pack) | units that a model is to answer | [`Payload`](payload::Payload)s, redacted and cut to fit |
 //! | [budget](meter::budget) | what a request may take | a [`Reservation`](meter::budget::Reservation), or a denial |
 //! | [model](model::review) | payload and reservation | an [`Answer`](report::Answer) |
-//! | [report] | all of it | text, JSON, and the rows of the ledger |
+//! | [report] | all of it | text, JSON, SARIF, annotations, and the rows of the ledger |
 //!
 //! The rooms below stand in the order in which they may know each other: a room imports those above
 //! it and none below. `tests/tidy.rs` holds them to it. Two things cannot be written at all: a

@@ -103,3 +103,33 @@ fn patch<'a>(fix: &'a Fix, region: Region, first: usize, lines: &'a str) -> Opti
         Snippet::source(lines).line_start(region.line as usize).patch(Patch::new(span, fix.text.as_str()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::source::Source;
+    use super::*;
+
+    proptest! {
+        /// What is drawn is drawn by a crate that was made for compilers, whose spans are never odd.
+        #[test]
+        fn no_fix_of_any_text_is_too_odd_to_be_drawn(
+            text in "[a-c é𝄞\t\u{1b}\r\n]{0,30}",
+            replacement in "[a-c é𝄞\t\r\n]{0,10}",
+            at in any::<(prop::sample::Index, prop::sample::Index)>(),
+        ) {
+            let places: Vec<_> = (0..=text.len()).filter(|&byte| text.is_char_boundary(byte)).collect();
+            let (a, b) = (places[at.0.index(places.len())], places[at.1.index(places.len())]);
+            let fix = Fix { range: a.min(b)..a.max(b), text: replacement };
+            let source = Source::new(&text);
+            let region = source.region(&fix.range).unwrap();
+            let lines = source.lines(region.line, region.end_line);
+            if let Some(patch) = patch(&fix, region, source.start(region.line), lines) {
+                let drawn = Renderer::plain().render(&[Title::HELP.secondary_title("mend it").element(patch)]);
+                prop_assert!(drawn.starts_with("help: mend it"), "{}", drawn);
+                prop_assert!(!drawn.contains('\u{1b}'), "{}", drawn);
+            }
+        }
+    }
+}

@@ -108,7 +108,7 @@ impl<'r> Source<'r> {
     }
 
     /// Lines and columns in bytes of a range; none for one that is not of this text.
-    fn region(&self, range: &Range<usize>) -> Option<Region> {
+    pub(super) fn region(&self, range: &Range<usize>) -> Option<Region> {
         self.text.get(range.clone())?;
         let (line, column) = self.position(range.start);
         let (end_line, end_column) = self.position(range.end);

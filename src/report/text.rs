@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::excerpt::findings;
 use super::{Mode, NotReviewed, Outcome, Report};
+use crate::check::Suppressed;
 use crate::check::finding::Severity;
 use crate::check::pack::RuleSet;
 use crate::payload::UnitRef;
@@ -127,21 +128,20 @@ fn receipt(out: &mut String, report: &Report) -> fmt::Result {
 
 /// What was found and is not wanted: one line each to those who ask for more.
 fn suppressed(out: &mut String, report: &Report) -> fmt::Result {
-    let rows: Vec<_> = report.suppressed.iter().map(|it| (&it.finding, &it.because)).collect();
+    let rows: Vec<_> = report
+        .suppressed
+        .iter()
+        .map(|Suppressed { finding, because }| {
+            (format!("{}:{}:{}", finding.path, finding.line, finding.column), &finding.rule, because)
+        })
+        .collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let places: Vec<_> =
-        rows.iter().map(|(it, _)| format!("{}:{}:{}", it.path, it.line, it.column)).collect();
-    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0).min(48);
-    let place_width = width(&mut places.iter().map(|place| place.chars().count()));
-    let rule_width = width(&mut rows.iter().map(|(it, _)| it.rule.chars().count()));
-    for ((finding, because), place) in rows.iter().zip(&places) {
-        let rule = &finding.rule;
-        writeln!(
-            out,
-            "  {GREEN}suppressed{GREEN:#}  {place:place_width$}  {rule:rule_width$}  {DIM}{because}{DIM:#}"
-        )?;
+    let places = rows.iter().map(|(place, ..)| place.chars().count()).max().unwrap_or(0).min(48);
+    let rules = rows.iter().map(|(_, rule, _)| rule.chars().count()).max().unwrap_or(0).min(40);
+    for (place, rule, because) in &rows {
+        writeln!(out, "  {GREEN}suppressed{GREEN:#}  {place:places$}  {rule:rules$}  {DIM}{because}{DIM:#}")?;
     }
     writeln!(out, "hookgate: {} suppressed", Count(rows.len(), "finding"))
 }
