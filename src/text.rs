@@ -1,4 +1,4 @@
-//! Text from elsewhere, made fit for a terminal.
+//! Text from elsewhere, made fit for a terminal and for its reader.
 
 /// Whether a terminal would obey the character or hide it: C0 and C1 controls, what Unicode calls
 /// format characters (bidirectional controls, zero-width characters, tags), and the invisible
@@ -35,6 +35,65 @@ pub fn one_line(text: &str, limit: usize) -> String {
         }
     }
     line
+}
+
+/// What serde says is wrong with a file that somebody wrote, without the words of Rust: the key or
+/// word that was probably meant where one is unknown, and types by the names that files give them.
+#[must_use]
+pub fn plain_message(message: &str) -> String {
+    // serde names the key and the keys it knows in its message, and nowhere else.
+    let mut names = message.split('`').skip(1).step_by(2);
+    for (start, what) in [("unknown field ", "key"), ("unknown variant ", "word")] {
+        if message.starts_with(start)
+            && let Some(written) = names.next()
+        {
+            // Some formats quote what is known, others do not.
+            let bare = || {
+                let known = message.split_once(", expected ").map_or("", |(_, known)| known);
+                known.trim_start_matches("one of ").split(", ").filter(|name| !name.is_empty()).collect()
+            };
+            let mut known: Vec<&str> = names.collect();
+            if known.is_empty() {
+                known = bare();
+            }
+            return format!("unknown {what} `{written}`{}", instead(written, &known));
+        }
+    }
+    if message == "wanted string or table" {
+        return "expected a string in quotes".to_owned();
+    }
+    if message.starts_with("data did not match any variant") {
+        return "this has a form that is not known here".to_owned();
+    }
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("{key} is missing");
+    }
+    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    let found = found.strip_suffix(" as i128").or(found.strip_suffix(" as u128")).unwrap_or(found);
+    let found = found.replace("invalid type: sequence", "invalid type: list");
+    let found = found.replace("invalid type: map", "invalid type: section");
+    let expected = match expected {
+        "u64" | "usize" => "a whole number, 0 or more",
+        "f64" => "a number",
+        "a sequence" | "sequence" => "a list",
+        "a string" | "path string" => "a string in quotes",
+        "a boolean" => "true or false",
+        _ if expected.starts_with("struct ") || expected == "a map" => "a section with keys of its own",
+        _ => expected,
+    };
+    format!("{found}, expected {expected}")
+}
+
+/// What was probably meant, or everything that could have been, as the end of a sentence.
+#[must_use]
+pub fn instead(written: &str, known: &[&str]) -> String {
+    let similarity = |name: &str| strsim::jaro_winkler(written, name);
+    let nearest = known.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    match nearest {
+        Some(nearest) if similarity(nearest) > 0.8 => format!("; did you mean `{nearest}`?"),
+        Some(_) => format!("; expected one of: {}", known.join(", ")),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

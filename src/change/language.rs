@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use ast_grep_core::matcher::PatternBuilder;
 use ast_grep_core::meta_var::MetaVariable;
-use ast_grep_core::tree_sitter::{LanguageExt, StrDoc, TSLanguage};
-use ast_grep_core::{Language as AstGrepLanguage, Pattern, PatternError};
+use ast_grep_core::tree_sitter::{LanguageExt, StrDoc, TSLanguage, TSRange};
+use ast_grep_core::{Language as AstGrepLanguage, Node, Pattern, PatternError};
 use ast_grep_language::SupportLang;
 use serde::{Deserialize, Deserializer};
 
@@ -370,6 +370,10 @@ impl LanguageExt for Language {
             Some(language) => language.get_ts_language(),
             None => tree_sitter_toml_ng::LANGUAGE.into(),
         }
+    }
+
+    fn extract_injections<L: LanguageExt>(&self, root: Node<StrDoc<L>>) -> Vec<(String, Vec<TSRange>)> {
+        self.support_lang().map_or_else(Vec::new, |language| language.extract_injections(root))
     }
 }
 

@@ -3,14 +3,19 @@
 use std::sync::OnceLock;
 
 use ast_grep_config::{GlobalRules, RuleConfig};
-use ast_grep_core::Matcher;
 use ast_grep_core::matcher::MatcherExt;
 use ast_grep_core::replacer::Replacer;
+use ast_grep_core::tree_sitter::StrDoc;
+use ast_grep_core::{Matcher, NodeMatch};
 
 use super::finding::Fix;
 use super::rule::{Body, Match, Rule};
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
+use crate::text::one_line;
+
+/// Characters of a message that quotes what was matched.
+const MESSAGE_LIMIT: usize = 300;
 
 /// The syntax rules of a pack for one language, each compiled when a text first needs it.
 pub(super) struct SyntaxRules {
@@ -69,12 +74,7 @@ impl SyntaxRules {
             let kind = usize::from(node.kind_id());
             for &(rule, compiled) in by_kind.get(kind).map_or(&[][..], Vec::as_slice) {
                 let Some(found) = compiled.matcher.match_node(tree.ast().adopt(node)) else { continue };
-                let fix = compiled.fixer.first().map(|fixer| Fix {
-                    range: fixer.get_replaced_range(&found, &compiled.matcher),
-                    text: String::from_utf8_lossy(&fixer.generate_replacement(&found)).into_owned(),
-                });
-                let message = rule.message.contains('$').then(|| compiled.get_message(&found));
-                matches.push(Match { rule, range: found.range(), message, fix });
+                matches.push(matched(rule, compiled, &found));
             }
             if cursor.goto_first_child() {
                 continue;
@@ -86,6 +86,20 @@ impl SyntaxRules {
             }
         }
     }
+}
+
+/// What a compiled rule says of a node that it matches.
+pub(super) fn matched<'r>(
+    rule: &'r Rule,
+    compiled: &RuleConfig<Language>,
+    found: &NodeMatch<'_, StrDoc<Language>>,
+) -> Match<'r> {
+    let fix = compiled.fixer.first().map(|fixer| Fix {
+        range: fixer.get_replaced_range(found, &compiled.matcher),
+        text: String::from_utf8_lossy(&fixer.generate_replacement(found)).into_owned(),
+    });
+    let message = rule.message.contains('$').then(|| one_line(&compiled.get_message(found), MESSAGE_LIMIT));
+    Match { rule, range: found.range(), message, fix }
 }
 
 /// None for a rule that looks for no syntax, or for that of other languages.
@@ -100,6 +114,6 @@ fn compile(rule: &Rule, language: Language) -> Option<Result<RuleConfig<Language
 }
 
 /// The last cause of an error, which is the one that names the fault.
-fn cause(error: &dyn std::error::Error) -> String {
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), cause)
 }

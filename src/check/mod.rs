@@ -82,13 +82,16 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Nobody mends what a program or a stranger wrote, but a secret leaks from there as well.
+    /// Nobody mends what a program or a stranger wrote, but a secret leaks from there as well, and
+    /// ast-grep makes no difference.
     fn is_for_secrets_only(self) -> bool {
         matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock)
     }
 
     fn is_read_by(self, rule: &Rule, rules: &RuleSet) -> bool {
-        (rule.secret || !self.is_for_secrets_only()) && rules.is_enabled(rule) && rule.reads(self.path)
+        (rule.secret || rule.of_ast_grep || !self.is_for_secrets_only())
+            && rules.is_enabled(rule)
+            && rule.reads(self.path)
     }
 
     /// The matches of the wanted rules, and the comments that silence rules, which are judged by all
@@ -102,10 +105,10 @@ impl Place<'_> {
         let comments = Comments::of(text, self.class == ChangeClass::Docs);
         let is_read = |rule: &Rule| self.is_read_by(rule, rules);
         if comments.is_empty() {
-            return (rules.find(text, |rule| is_read(rule) && wanted(rule)), comments);
+            return (rules.find(self.path, text, |rule| is_read(rule) && wanted(rule)), comments);
         }
         let is_needed = |rule: &Rule| is_read(rule) && (wanted(rule) || comments.name(rule, text));
-        let mut matches = rules.find(text, is_needed);
+        let mut matches = rules.find(self.path, text, is_needed);
         let problems = comments.problems(text, &matches, rules, |rule| is_read(rule) && rule.can_read(text));
         matches.extend(problems);
         matches.retain(|found| is_read(found.rule) && wanted(found.rule));

@@ -30,14 +30,16 @@
 //! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
 //! payloads, and it reads generated and vendored files as well.
 
+mod ast_grep;
+mod problem;
 mod verify;
 mod written;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use ::regex::Regex;
+use globset::GlobSet;
 
 use super::ast::SyntaxRules;
 use super::baseline::Baseline;
@@ -50,68 +52,11 @@ use super::selection::{Override, Selection, Selector};
 use super::suppress::SYNTAX_ERROR;
 use crate::change::language::Language;
 use crate::git::RepoPath;
+use ast_grep::AstGrepRules;
+use written::Written;
 
-/// Why rule packs cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PackError {
-    /// Everything that is wrong with the packs, in the order of the files.
-    #[error("{}", Lines(.0))]
-    Invalid(Vec<Problem>),
-    /// Options that name rules which no pack has.
-    #[error("{}", Lines(.0))]
-    UnknownRules(Vec<UnknownRule>),
-    /// Options with a glob that cannot be read.
-    #[error("the paths of an override: {0}")]
-    WrongGlob(#[from] globset::Error),
-}
-
-/// One thing that is wrong with a pack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The pack's file.
-    pub file: String,
-    /// Line of the rule or of the wrong text, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.message)
-    }
-}
-
-/// A rule id that no pack has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownRule {
-    /// The id as given.
-    pub id: String,
-    /// The most similar id there is.
-    pub nearest: Option<String>,
-}
-
-impl fmt::Display for UnknownRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no rule is called `{}`", self.id)?;
-        match &self.nearest {
-            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Lines<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, line) in self.0.iter().enumerate() {
-            let newline = if index == 0 { "" } else { "\n" };
-            write!(f, "{newline}{line}")?;
-        }
-        Ok(())
-    }
-}
+pub use ast_grep::AstGrepProject;
+pub use problem::{PackError, Problem, UnknownRule};
 
 /// What the user changes about the rules.
 #[derive(Clone, Debug, Default)]
@@ -124,8 +69,15 @@ pub struct RuleOptions {
     pub overrides: Vec<Override>,
     /// Findings that are known and not wanted.
     pub baseline: Baseline,
+    /// Names of the bundled packs that run, of those of [`bundled_packs`]; none for all of them. The
+    /// pack of secrets runs in any case.
+    pub bundled: Option<BTreeSet<String>>,
     /// Packs to run beside the bundled ones.
     pub packs: Vec<PackSource>,
+    /// ast-grep's rules to run beside those of packs.
+    pub ast_grep: Vec<AstGrepProject>,
+    /// Paths that rules of ast-grep's do not read, of which packs read nothing but secrets.
+    pub excluded: GlobSet,
 }
 
 /// A pack as it was read.
@@ -137,9 +89,13 @@ pub struct PackSource {
     pub text: String,
 }
 
-/// Rules ready to run: packs are parsed, and their rules compiled, when a file first needs them.
+/// Rules ready to run: bundled packs are parsed, and their rules compiled, when a file first needs
+/// them.
 pub struct RuleSet {
     packs: Vec<Pack>,
+    ast_grep: AstGrepRules,
+    /// Bundled packs that do not run, whose rules options may name all the same.
+    left_out: Vec<Pack>,
     selection: Selection,
     baseline: Baseline,
 }
@@ -160,9 +116,15 @@ struct Parsed {
     syntax: Vec<SyntaxRules>,
 }
 
+/// The names of the bundled packs that nobody can leave out.
+const ALWAYS: [&str; 2] = ["hookgate", "secrets"];
+
+/// File, languages and text of a pack that comes with hookgate.
+type Bundled = (&'static str, &'static [&'static str], &'static str);
+
 /// Packs that come with hookgate, with the languages of their headers: repeated here so that a pack
 /// is parsed only when a file is in one of them.
-const BUNDLED: &[(&str, &[&str], &str)] = &[
+const BUNDLED: &[Bundled] = &[
     ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
     ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
     ("rules/hookgate.toml", &[], include_str!("../../rules/hookgate.toml")),
@@ -183,6 +145,31 @@ const BUNDLED: &[(&str, &[&str], &str)] = &[
     ("rules/rust.toml", &["rust"], include_str!("../../rules/rust.toml")),
 ];
 
+/// The names of the packs that come with hookgate.
+pub fn bundled_packs() -> impl Iterator<Item = &'static str> {
+    BUNDLED.iter().filter_map(|(file, ..)| file.strip_prefix("rules/")?.strip_suffix(".toml"))
+}
+
+/// Rules whose id an earlier rule has, or one of a bundled pack. Of these only those are parsed that
+/// could have it.
+fn duplicates<'r>(rules: impl Iterator<Item = &'r Rule>, bundled: &[Pack]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut first: HashMap<&str, &Rule> = HashMap::new();
+    for rule in rules {
+        let mut packs = bundled.iter().filter(|pack| pack.may_have(&rule.id));
+        let message = if packs.any(|pack| pack.parsed().rules.iter().any(|other| other.id == rule.id)) {
+            format!("rule `{}` has the id of a bundled rule: give it another", rule.id)
+        } else if let Some(first) = first.get(rule.id.as_str()) {
+            format!("rule `{}` is not the first of this id: see {}:{}", rule.id, first.file, first.line)
+        } else {
+            first.insert(&rule.id, rule);
+            continue;
+        };
+        problems.push(Problem { file: rule.file.clone(), line: rule.line, message });
+    }
+    problems
+}
+
 impl RuleSet {
     /// The packs that come with hookgate, for tests.
     #[cfg(test)]
@@ -196,47 +183,54 @@ impl RuleSet {
     /// All problems of the user's packs together, or all unknown ids in the options.
     pub fn new(options: RuleOptions) -> Result<Self, PackError> {
         let selection = Selection::new(&options)?;
-        let mut problems = Vec::new();
-        let mut packs: Vec<_> = BUNDLED
-            .iter()
-            .map(|&(file, languages, text)| Pack {
-                file: file.to_owned(),
-                text: text.into(),
-                languages: languages.iter().filter_map(|name| name.parse().ok()).collect(),
-                parsed: OnceLock::new(),
-            })
-            .collect();
-        for source in options.packs {
-            match Pack::load(source) {
-                Ok(pack) => packs.push(pack),
-                Err(found) => problems.extend(found),
-            }
-        }
+        let is_selected = |pack: &Pack| {
+            let name = pack.name();
+            ALWAYS.contains(&name) || options.bundled.as_ref().is_none_or(|names| names.contains(name))
+        };
+        let (bundled, left_out): (Vec<_>, Vec<_>) = BUNDLED.iter().map(Pack::bundled).partition(is_selected);
+        let (packs, mut problems): (Vec<_>, Vec<_>) = options.packs.into_iter().map(Pack::load).unzip();
+        let is_switched_on = |id: &str| options.severity.contains_key(id);
+        let (ast_grep, wrong) = AstGrepRules::load(&options.ast_grep, options.excluded, is_switched_on);
+        problems.push(wrong);
+        let own = packs.iter().flat_map(|pack| &pack.parsed().rules).chain(ast_grep.rules());
+        problems.push(duplicates(own, &bundled));
+        let mut problems = problems.concat();
         if !problems.is_empty() {
+            problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
             return Err(PackError::Invalid(problems));
         }
-        let set = Self { packs, selection, baseline: options.baseline };
-        let mut unknown: Vec<_> =
+        let set = Self {
+            packs: bundled.into_iter().chain(packs).collect(),
+            ast_grep,
+            left_out,
+            selection,
+            baseline: options.baseline,
+        };
+        let unknown: Vec<_> =
             set.selection.selectors().filter_map(|selector| set.unknown(selector)).collect();
         if unknown.is_empty() {
             return Ok(set);
         }
-        unknown.dedup();
         Err(PackError::UnknownRules(unknown))
     }
 
-    /// All rules, also disabled ones, pack by pack. Parses every pack.
+    /// All rules that run, also disabled ones, pack by pack. Parses every pack.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.packs.iter().flat_map(|pack| &pack.parsed().rules)
+        self.packs.iter().flat_map(|pack| &pack.parsed().rules).chain(self.ast_grep.rules())
+    }
+
+    /// What was read and does not run, such as an ast-grep rule for a language that hookgate does not
+    /// parse.
+    #[must_use]
+    pub fn unsupported(&self) -> &[Problem] {
+        self.ast_grep.unsupported()
     }
 
     /// The rule of this id. Parses no pack but those that could have it.
     pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
-        self.packs
-            .iter()
-            .filter(|pack| pack.may_have(id))
-            .flat_map(|pack| &pack.parsed().rules)
-            .find(|rule| rule.id == id)
+        let packs = self.packs.iter().chain(&self.left_out);
+        let rules = packs.filter(|pack| pack.may_have(id)).flat_map(|pack| &pack.parsed().rules);
+        rules.chain(self.ast_grep.rules()).find(|rule| rule.id == id)
     }
 
     /// The severity that findings of the rule have in this file.
@@ -294,12 +288,19 @@ impl RuleSet {
         parsed.map(|pack| pack.file.as_str()).collect()
     }
 
-    /// Matches of the wanted rules in a text, pack by pack.
-    pub(super) fn find<'r>(&'r self, text: &Text<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Match<'r>> {
+    /// Matches of the wanted rules in a text, pack by pack. By its path it is told which rules of
+    /// ast-grep's read it.
+    pub(super) fn find<'r>(
+        &'r self,
+        path: &RepoPath,
+        text: &Text<'_>,
+        wanted: impl Fn(&Rule) -> bool,
+    ) -> Vec<Match<'r>> {
         let mut matches = Vec::new();
         for pack in &self.packs {
             pack.find(text, &wanted, &mut matches);
         }
+        self.ast_grep.find(path, text, &wanted, &mut matches);
         matches
     }
 
@@ -311,12 +312,13 @@ impl RuleSet {
     /// What is wrong with a name by which options mean rules, if no rule is meant.
     fn unknown(&self, selector: &Selector) -> Option<UnknownRule> {
         let id = selector.to_string();
+        let mut all = self.rules().chain(self.left_out.iter().flat_map(|pack| &pack.parsed().rules));
         let nearest = match selector {
             Selector::All => return None,
             Selector::Rule(id) if id == SYNTAX_ERROR || self.rule(id).is_some() => return None,
             Selector::Rule(id) => self.nearest(id),
             Selector::Pack(_) if selector.has(SYNTAX_ERROR) => return None,
-            Selector::Pack(_) if self.rules().any(|rule| selector.has(&rule.id)) => return None,
+            Selector::Pack(_) if all.any(|rule| selector.has(&rule.id)) => return None,
             Selector::Pack(name) => {
                 let packs = self.rules().filter_map(|rule| rule.id.split_once('/'));
                 most_like(name, packs.map(|(pack, _)| pack.to_owned())).map(|pack| format!("{pack}/*"))
@@ -336,30 +338,38 @@ fn most_like(written: &str, known: impl Iterator<Item = String>) -> Option<Strin
 }
 
 impl Pack {
-    /// Parses, compiles and tries all of a user's pack at once, so that nothing is left to fail later.
-    fn load(source: PackSource) -> Result<Self, Vec<Problem>> {
-        let (languages, rules) = written::parse(&source.file, &source.text)?;
-        let parsed = Parsed::new(rules, &languages);
-        let pack = Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() };
-        let problems = pack.verify();
-        if problems.is_empty() { Ok(pack) } else { Err(problems) }
+    fn bundled(&(file, languages, text): &Bundled) -> Self {
+        Self {
+            file: file.to_owned(),
+            text: text.into(),
+            languages: languages.iter().filter_map(|name| name.parse().ok()).collect(),
+            parsed: OnceLock::new(),
+        }
     }
 
-    /// In bundled packs, ids start with the name of the file.
-    fn may_have(&self, id: &str) -> bool {
-        if self.parsed.get().is_some() {
-            return true;
-        }
+    /// Parses, compiles and tries all of a user's pack at once, so that nothing is left to fail later.
+    fn load(source: PackSource) -> (Self, Vec<Problem>) {
+        let Written { languages, rules, mut problems } = written::parse(&source.file, &source.text);
+        let parsed = Parsed::new(rules, &languages);
+        let pack = Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() };
+        problems.extend(pack.verify());
+        (pack, problems)
+    }
+
+    /// The name of a bundled pack: with it begin the ids of its rules.
+    fn name(&self) -> &str {
         let name = self.file.rsplit('/').next().unwrap_or(&self.file);
-        let name = name.strip_suffix(".toml").unwrap_or(name);
-        id.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+        name.strip_suffix(".toml").unwrap_or(name)
+    }
+
+    fn may_have(&self, id: &str) -> bool {
+        self.parsed.get().is_some() || id.strip_prefix(self.name()).is_some_and(|rest| rest.starts_with('/'))
     }
 
     fn parsed(&self) -> &Parsed {
         self.parsed.get_or_init(|| {
             // Only bundled packs are parsed late, and a test parses each of them.
-            let (_, rules) = written::parse(&self.file, &self.text).unwrap_or_default();
-            Parsed::new(rules, &self.languages)
+            Parsed::new(written::parse(&self.file, &self.text).rules, &self.languages)
         })
     }
 
@@ -392,6 +402,7 @@ impl Parsed {
 
 #[cfg(test)]
 mod tests {
+    use super::problem::Lines;
     use super::*;
 
     #[test]

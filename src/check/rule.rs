@@ -36,6 +36,10 @@ pub struct Rule {
     pub tests: Vec<Examples>,
     /// Whether its matches are secrets.
     pub secret: bool,
+    /// The file that it is written in, from the top of the work tree or of hookgate's sources.
+    pub file: String,
+    /// Whether it is an ast-grep rule, which reads generated and third-party files as well.
+    pub(super) of_ast_grep: bool,
     /// Line of the rule in its file, from 1.
     pub(super) line: usize,
     /// Texts of which a file must hold one for the rule to be tried; empty for any file.
@@ -92,11 +96,13 @@ impl Rule {
             && !self.ignores.as_ref().is_some_and(|globs| globs.has(path))
     }
 
-    /// Whether the rule can be answered on this text: a rule about syntax cannot where there is none, and
-    /// what is found beside the text is not found in it.
+    /// Whether it is certain that the rule would find in this text what there is to find: a rule about
+    /// syntax does not where there is none, ast-grep has its own mind about which files it reads, and
+    /// what is found beside a text is not found in it.
     pub(super) fn can_read(&self, text: &Text<'_>) -> bool {
         let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
-        has_tree && !matches!(self.id.split_once('/'), Some(("git" | "hookgate" | "syntax", _)))
+        let is_beside = matches!(self.id.split_once('/'), Some(("git" | "hookgate" | "syntax", _)));
+        has_tree && !is_beside && !self.of_ast_grep
     }
 
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.
@@ -108,9 +114,16 @@ impl Rule {
         }
         let Body::Text { pattern, except, .. } = &self.body else { return None };
         let error = [Some(pattern), except.as_ref()].into_iter().flatten().find_map(|p| p.build().err())?;
-        // The last line says what is wrong, those above draw where.
-        let error = error.to_string();
-        let error = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let error = match error {
+            ::regex::Error::CompiledTooBig(limit) => {
+                format!("compiled, it takes more than the {} KiB that one may take", limit >> 10)
+            }
+            // The last line says what is wrong, those above draw where.
+            error => {
+                let error = error.to_string();
+                error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            }
+        };
         Some(format!("rule `{}` has a wrong regular expression: {error}", self.id))
     }
 
@@ -144,27 +157,58 @@ impl LazyRegex {
     }
 }
 
-/// Globs that are compiled when a path is first tried. `*` does not match `/`.
+/// One glob as written.
+pub(super) struct Glob {
+    pattern: String,
+    /// Whether `*` does not match `/`.
+    literal_separator: bool,
+    case_insensitive: bool,
+}
+
+impl Glob {
+    /// A glob of a pack: `*` does not match `/`.
+    pub(super) fn of_pack(pattern: String) -> Self {
+        Self { pattern, literal_separator: true, case_insensitive: false }
+    }
+
+    /// A glob of an ast-grep rule: `*` matches `/` as well.
+    pub(super) fn of_ast_grep(pattern: String, case_insensitive: bool) -> Self {
+        Self { pattern, literal_separator: false, case_insensitive }
+    }
+}
+
+/// Globs that are compiled when a path is first tried.
 pub(super) struct LazyGlobs {
-    globs: Vec<String>,
+    globs: Vec<Glob>,
+    /// What paths below it are relative to; empty for the top of the work tree.
+    directory: String,
     compiled: OnceLock<GlobSet>,
 }
 
 impl LazyGlobs {
-    pub(super) fn new(globs: Vec<String>) -> Self {
-        Self { globs, compiled: OnceLock::new() }
+    pub(super) fn new(globs: Vec<Glob>) -> Self {
+        Self { globs, directory: String::new(), compiled: OnceLock::new() }
+    }
+
+    /// The same globs over paths from a directory, for those that are below it.
+    pub(super) fn below(self, directory: &str) -> Self {
+        Self { directory: directory.to_owned(), ..self }
     }
 
     fn build(&self) -> Result<GlobSet, globset::Error> {
         let mut set = GlobSetBuilder::new();
         for glob in &self.globs {
-            set.add(GlobBuilder::new(glob).literal_separator(true).build()?);
+            let mut builder = GlobBuilder::new(&glob.pattern);
+            builder.literal_separator(glob.literal_separator).case_insensitive(glob.case_insensitive);
+            set.add(builder.build()?);
         }
         set.build()
     }
 
     /// Globs that do not compile, which loading their pack has refused, match nothing.
     fn has(&self, path: &RepoPath) -> bool {
-        self.compiled.get_or_init(|| self.build().unwrap_or_default()).is_match(path.to_path())
+        let path = path.to_path();
+        let path = path.strip_prefix(&self.directory).unwrap_or(&path);
+        self.compiled.get_or_init(|| self.build().unwrap_or_default()).is_match(path)
     }
 }

@@ -19,6 +19,8 @@ use crate::text::one_line;
 /// The id of findings that no pack's rule makes.
 pub(super) const SYNTAX_ERROR: &str = "syntax/error";
 
+const NAMELESS: &str = "it names no rule, write `hookgate-ignore: rule-id reason`";
+
 const MARKER: &str = "hookgate-ignore";
 
 /// The last line on which a comment may still speak for its whole file.
@@ -115,7 +117,16 @@ impl Comments {
             problems.extend(rule.map(|rule| Match { rule, range: range.clone(), message, fix: None }));
         };
         for comment in &self.0 {
-            if let Covers::Nothing(why) = comment.covers {
+            // Rules of ast-grep's need no slash in their ids, and neither do reasons.
+            let is_reason = comment.names.first().is_some_and(|name| {
+                let name = &text.text[name.clone()];
+                !name.contains('/') && rules.rule(name).is_none()
+            });
+            let nothing = match comment.covers {
+                Covers::Nothing(why) => Some(why),
+                _ => is_reason.then_some(NAMELESS),
+            };
+            if let Some(why) = nothing {
                 say(
                     "hookgate/wrong-suppression",
                     &comment.range,
@@ -185,9 +196,8 @@ impl Comment {
             Some(names) => read_names(names, body + 1),
             None => (Vec::new(), None),
         };
-        let is_id = |name: &Range<usize>| text.text[name.clone()].contains('/');
-        let covers = if !names.first().is_some_and(is_id) {
-            Covers::Nothing("it names no rule, write `hookgate-ignore: rule-id reason`")
+        let covers = if names.is_empty() {
+            Covers::Nothing(NAMELESS)
         } else if !is_file {
             covered(text, node, (from, start), line, lines)
         } else if line <= HEAD {

@@ -231,7 +231,7 @@ good = ["b"]
     assert!(matches!(error, PackError::Invalid(_)));
     insta::assert_snapshot!(error, @r"
         a.toml:1: no language is called `pyhton`
-        a.toml:3: rule `Ours` needs an id like `pack/kebab-name`
+        a.toml:3: rule `Ours` needs an `id` like `pack/kebab-name`
         a.toml:3: rule `Ours` needs `[[rule.tests]]` with at least one `bad` and one `good` text
         a.toml:3: rule `Ours` needs `keywords`: texts of which a match holds at least one
         a.toml:10: rule `ours/both` needs either `ast` or `regex`
@@ -240,7 +240,7 @@ good = ["b"]
         b.toml:12: rule `ours/any` has a wrong glob `[a`: unclosed character class; missing ']'
         b.toml:12: rule `ours/any` does not compile for python: Rule must specify a set of AST kinds to match. Try adding `kind` rule.
         b.toml:23: rule `ours/regex` has a wrong regular expression: unclosed group
-        c.toml:3: unknown field `severety`, expected one of `id`, `severity`, `confidence`, `message`, `note`, `why`, `ast`, `constraints`, `utils`, `transform`, `regex`, `keywords`, `except`, `builtin`, `fix`, `files`, `ignores`, `tests`
+        c.toml:3: rule `ours/x`: unknown key `severety`; did you mean `severity`?
         ");
 }
 

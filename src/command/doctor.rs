@@ -99,8 +99,12 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         Err(error) => return list.fail("configuration", with_causes(&error)),
     };
     // Both hooks, since each has its own section; the rules are the same.
-    match [Hook::PreCommit, Hook::PrePush].into_iter().try_for_each(|hook| config.options(hook).map(drop)) {
-        Ok(()) => {
+    let loaded = config.options(Hook::PrePush).and_then(|_| config.options(Hook::PreCommit));
+    match loaded {
+        Ok(options) => {
+            for problem in options.rules.unsupported() {
+                list.warn("rules", problem)?;
+            }
             let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
             let path = config.user_path.display();
             list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;

@@ -161,6 +161,8 @@ pub struct HookSection {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
+    /// Where rules come from: `default`, names of bundled packs, paths of the work tree.
+    pub packs: Option<Vec<String>>,
     /// Rules that do not run: `python/breakpoint`, `python/*`, or `*` for all but the secrets.
     pub disabled: Option<BTreeSet<String>>,
     /// Severities other than the packs' own.
@@ -278,7 +280,12 @@ impl RepositoryFile {
                 pre_commit: self.hooks.pre_commit.overridden_by(local.hooks.pre_commit),
                 pre_push: self.hooks.pre_push.overridden_by(local.hooks.pre_push),
             },
-            rules: Rules { disabled: local.rules.disabled.or(self.rules.disabled), severity, overrides },
+            rules: Rules {
+                packs: local.rules.packs.or(self.rules.packs),
+                disabled: local.rules.disabled.or(self.rules.disabled),
+                severity,
+                overrides,
+            },
             exclude: Exclude { paths },
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod environment;
 pub mod file;
+mod packs;
 pub mod read;
 pub mod resolve;
 pub mod trust;
@@ -86,6 +87,9 @@ pub enum ConfigError {
         /// What the rule packs say.
         error: PackError,
     },
+    /// Rules that cannot be used.
+    #[error(transparent)]
+    Packs(PackError),
     /// The repository cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),

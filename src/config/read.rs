@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::ConfigError;
 use super::file::{RepositoryFile, Tier, UserFile};
 use crate::check::baseline::Baseline;
+use crate::text::plain_message;
 
 /// The longest file that is read, in bytes. Configuration is written by hand.
 const SIZE_LIMIT: u64 = 1024 * 1024;
@@ -138,58 +139,17 @@ fn parse<T: DeserializeOwned>(
     let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
     let path = path.to_owned();
 
-    // serde names the key and the keys it knows in its message, and nowhere else.
     let message = error.message();
-    let mut names = message.split('`').skip(1).step_by(2);
-    if let Some(rest) = message.strip_prefix("unknown field ")
-        && let Some(key) = names.next()
+    if let Some(rest) = message.strip_prefix("unknown field `")
+        && let Some((key, known)) = rest.split_once('`')
     {
-        if key == "jobs" && rest.contains("token_limit") {
+        if key == "jobs" && known.contains("token_limit") {
             let message = "command jobs are not supported yet".to_owned();
             return Err(ConfigError::Invalid { path, line, column, message });
         }
         if let Some(reason) = why_forbidden(key) {
             return Err(ConfigError::Forbidden { path, line, column, key: key.to_owned(), reason });
         }
-        let message = format!("unknown key `{key}`{}", instead(key, names));
-        return Err(ConfigError::Invalid { path, line, column, message });
     }
-    if message.starts_with("unknown variant ")
-        && let Some(word) = names.next()
-    {
-        let message = format!("unknown word `{word}`{}", instead(word, names));
-        return Err(ConfigError::Invalid { path, line, column, message });
-    }
-    Err(ConfigError::Invalid { path, line, column, message: without_rust(message) })
-}
-
-/// serde's message, with what Rust calls a type in the words of TOML.
-fn without_rust(message: &str) -> String {
-    if message == "wanted string or table" {
-        return "expected a string in quotes".to_owned();
-    }
-    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
-    let found = found.strip_suffix(" as i128").or(found.strip_suffix(" as u128")).unwrap_or(found);
-    let expected = match expected {
-        "u64" => "a whole number, 0 or more",
-        "f64" => "a number",
-        "a sequence" => "a list",
-        "a string" | "path string" => "a string in quotes",
-        "a boolean" => "true or false",
-        _ if expected.starts_with("struct ") || expected == "a map" => "a section with keys of its own",
-        _ => expected,
-    };
-    format!("{found}, expected {expected}")
-}
-
-/// What was probably meant, or everything that could have been.
-fn instead<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let similarity = |name: &str| strsim::jaro_winkler(written, name);
-    let nearest = known.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-    match nearest {
-        Some(nearest) if similarity(nearest) > 0.8 => format!("; did you mean `{nearest}`?"),
-        Some(_) => format!("; expected one of: {}", known.join(", ")),
-        None => String::new(),
-    }
+    Err(ConfigError::Invalid { path, line, column, message: plain_message(message) })
 }

@@ -9,11 +9,11 @@ use super::file::{
     BASELINE_FILE, HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, RulesOverride, Usd, UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
-use super::{ConfigError, Environment, read};
+use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
-use crate::check::pack::{RuleOptions, RuleSet};
+use crate::check::pack::{PackError, RuleOptions, RuleSet};
 use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::git::Repository;
@@ -50,6 +50,7 @@ pub struct Config {
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
     environment: Environment,
+    work_tree: PathBuf,
     name: String,
     branch: Option<String>,
 }
@@ -100,6 +101,7 @@ impl Config {
             record,
             state_directory,
             environment: environment.clone(),
+            work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
             branch: repository.branch(),
         })
@@ -250,14 +252,31 @@ impl Config {
             disabled: written.disabled.clone(),
             severity: written.severity.clone(),
         };
-        RuleSet::new(RuleOptions {
+        let sources = packs::read(&self.work_tree, rules.packs.as_deref());
+        let set = RuleSet::new(RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
             overrides: rules.overrides.iter().map(to_override).collect(),
             baseline,
-            packs: Vec::new(),
-        })
-        .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+            bundled: sources.bundled,
+            packs: sources.packs,
+            ast_grep: sources.ast_grep,
+            excluded: self.excluded()?,
+        });
+        // Everything that is wrong is said at once: with what was found, and with what was not.
+        let mut problems = sources.problems;
+        match set {
+            Ok(set) if problems.is_empty() => Ok(set),
+            Err(error) if problems.is_empty() && !matches!(error, PackError::Invalid(_)) => {
+                Err(ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
+            }
+            other => {
+                if let Err(PackError::Invalid(others)) = other {
+                    problems.extend(others);
+                }
+                Err(ConfigError::Packs(PackError::Invalid(problems)))
+            }
+        }
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {

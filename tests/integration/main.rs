@@ -7,6 +7,8 @@ mod bad_input;
 mod collect;
 mod commit;
 mod coverage;
+mod fix;
 mod limits;
 mod push;
 mod review;
+mod suppress;

@@ -8,21 +8,22 @@ use crate::check::rule::{Body, Examples, Match, Rule, Text};
 use crate::git::RepoPath;
 
 impl Pack {
-    /// Everything that is wrong with the rules: what does not compile, and where that is nothing, what
-    /// the examples show.
+    /// Everything that is wrong with the rules: what does not compile, and of the others what their
+    /// examples show.
     pub(super) fn verify(&self) -> Vec<Problem> {
         let rules = &self.parsed().rules;
-        let mut problems: Vec<_> =
-            rules.iter().filter_map(|rule| Some(self.problem(rule, rule.fault()?))).collect();
+        let mut faults: Vec<_> = rules.iter().filter_map(|rule| Some((rule, rule.fault()?))).collect();
         for syntax in &self.parsed().syntax {
-            problems.extend(syntax.faults(rules).map(|(rule, message)| self.problem(rule, message)));
+            faults.extend(syntax.faults(rules));
         }
-        if problems.is_empty() {
-            for rule in rules {
-                let examples = rule.tests.iter().flat_map(|examples| self.failures(rule, examples));
-                problems.extend(examples.map(|failure| self.problem(rule, failure)));
-            }
+        let is_wrong = |rule: &Rule| faults.iter().any(|(wrong, _)| wrong.id == rule.id);
+        let right: Vec<_> = rules.iter().filter(|rule| !is_wrong(rule)).collect();
+        for rule in right {
+            let failures = rule.tests.iter().flat_map(|examples| self.failures(rule, examples));
+            faults.extend(failures.map(|failure| (rule, failure)));
         }
+        let mut problems: Vec<_> =
+            faults.into_iter().map(|(rule, message)| self.problem(rule, message)).collect();
         problems.sort_by_key(|problem| problem.line);
         problems.dedup();
         problems

@@ -1,38 +1,50 @@
 //! Packs as they are written in TOML.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Range;
 
 use ast_grep_config::{
     DenyUnknownKeys, SerializableRule, SerializableRuleConfig, SerializableRuleCore, Transformation,
 };
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::Problem;
 use crate::change::language::Language;
 use crate::check::builtin::Builtin;
 use crate::check::finding::{Confidence, Severity};
-use crate::check::rule::{Body, Examples, LazyGlobs, LazyRegex, Rule};
+use crate::check::rule::{Body, Examples, Glob, LazyGlobs, LazyRegex, Rule};
+use crate::text::{instead, plain_message};
+
+/// What can be used of a pack, and everything that is wrong with the rest of it.
+pub(super) struct Written {
+    pub(super) languages: Vec<Language>,
+    /// Rules with whose text nothing is wrong.
+    pub(super) rules: Vec<Rule>,
+    pub(super) problems: Vec<Problem>,
+}
 
 /// A pack as written.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenPack {
     #[serde(default)]
     languages: Vec<Spanned<String>>,
     #[serde(default)]
     secrets: bool,
+    #[serde(default)]
     rule: Vec<Spanned<WrittenRule>>,
 }
 
-/// A rule as written.
+/// A rule as written. What must be there is optional too, so that all that is missing is said at once.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRule {
-    id: String,
-    severity: Severity,
-    confidence: Confidence,
-    message: String,
+    id: Option<String>,
+    severity: Option<Severity>,
+    confidence: Option<Confidence>,
+    message: Option<String>,
     note: Option<String>,
     why: Option<String>,
     ast: Option<SerializableRule>,
@@ -51,20 +63,20 @@ struct WrittenRule {
     tests: Vec<Examples>,
 }
 
-/// Reads a pack: its languages and its rules, or everything that is wrong with it. What TOML or a
-/// field's type refuses ends the reading, so that such a problem comes alone.
-pub(in crate::check) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, Vec<Rule>), Vec<Problem>> {
+/// Reads a pack.
+pub(super) fn parse(file: &str, text: &str) -> Written {
+    let (written, faults) = match toml::from_str(text) {
+        Ok(written) => (written, Vec::new()),
+        // Read a second time, bit by bit, so that all that is wrong comes at once.
+        Err(_) => salvage(text),
+    };
     let problem = |offset: usize, message: String| Problem {
         file: file.to_owned(),
         line: line_at(text, offset),
         message,
     };
-    let written: WrittenPack = toml::from_str(text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        vec![problem(offset, error.message().to_owned())]
-    })?;
+    let mut problems: Vec<_> = faults.into_iter().map(|(offset, fault)| problem(offset, fault)).collect();
 
-    let mut problems = Vec::new();
     let mut languages = Vec::new();
     for name in &written.languages {
         match name.get_ref().parse() {
@@ -76,38 +88,120 @@ pub(in crate::check) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, 
     if written.secrets && !written.languages.is_empty() {
         problems.push(problem(0, "a pack of secrets reads any text: remove `languages`".to_owned()));
     }
-    let mut ids = HashSet::new();
     let mut rules = Vec::new();
     for rule in written.rule {
         let start = rule.span().start;
-        let (mut rule, mut faults) = build(rule.into_inner());
-        if !ids.insert(rule.id.clone()) {
-            faults.push("is not the first of this id".to_owned());
+        let (rule, mut faults) = build(rule.into_inner());
+        if written.languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
+            faults.push("has `ast`, but its pack has no `languages`".to_owned());
         }
-        problems.extend(faults.iter().map(|fault| problem(start, format!("rule `{}` {fault}", rule.id))));
-        rule.languages.clone_from(&languages);
-        rule.secret = written.secrets;
-        rule.line = line_at(text, start);
-        if languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
-            problems.push(problem(
-                start,
-                format!("rule `{}` has `ast`, but its pack has no `languages`", rule.id),
-            ));
+        if faults.is_empty() {
+            let (languages, file) = (languages.clone(), file.to_owned());
+            let line = line_at(text, start);
+            rules.push(Rule { languages, secret: written.secrets, file, line, ..rule });
+        } else {
+            let faults = faults.iter().map(|fault| format!("rule `{}` {fault}", rule.id));
+            problems.extend(faults.map(|fault| problem(start, fault)));
         }
-        rules.push(rule);
     }
-    if problems.is_empty() { Ok((languages, rules)) } else { Err(problems) }
+    Written { languages, rules, problems }
+}
+
+/// Byte of the text, and what is wrong there.
+type Fault = (usize, String);
+
+/// What can be read of a pack that is not all right, and each thing that is wrong with it.
+fn salvage(text: &str) -> (WrittenPack, Vec<Fault>) {
+    let mut pack = WrittenPack::default();
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        // What follows from a first mistake of this kind on its line is no second one.
+        let mut faults: Vec<_> = errors.iter().map(fault).collect();
+        faults.dedup_by_key(|(offset, _)| line_at(text, *offset));
+        return (pack, faults);
+    }
+    let mut faults = Vec::new();
+    for (key, value) in root.into_inner() {
+        let read = match key.get_ref().as_ref() {
+            "languages" => Vec::deserialize(ValueDeserializer::from(value)).map(|it| pack.languages = it),
+            "secrets" => bool::deserialize(ValueDeserializer::from(value)).map(|it| pack.secrets = it),
+            "rule" => {
+                let span = value.span();
+                match value.into_inner() {
+                    DeValue::Array(rules) => {
+                        let read = rules.into_iter().map(|rule| salvage_rule(rule, &mut faults));
+                        pack.rule = read.collect::<Vec<_>>().into_iter().flatten().collect();
+                    }
+                    _ => faults.push((span.start, "each rule begins with a line `[[rule]]`".to_owned())),
+                }
+                Ok(())
+            }
+            key_text => {
+                let known = ["languages", "secrets", "rule"];
+                faults.push((
+                    key.span().start,
+                    format!("unknown key `{key_text}`{}", instead(key_text, &known)),
+                ));
+                Ok(())
+            }
+        };
+        faults.extend(read.err().as_ref().map(fault));
+    }
+    (pack, faults)
+}
+
+/// Reads one rule, again and again without the key that was wrong, until nothing else is.
+fn salvage_rule(rule: Spanned<DeValue<'_>>, faults: &mut Vec<Fault>) -> Option<Spanned<WrittenRule>> {
+    let span = rule.span();
+    let DeValue::Table(mut table) = rule.into_inner() else {
+        faults.push((span.start, "each rule begins with a line `[[rule]]`".to_owned()));
+        return None;
+    };
+    let id = table.get("id").and_then(|id| id.get_ref().as_str()).unwrap_or_default().to_owned();
+    let known = faults.len();
+    loop {
+        let value = Spanned::new(span.clone(), DeValue::Table(table.clone()));
+        let error = match WrittenRule::deserialize(ValueDeserializer::from(value)) {
+            Ok(rule) if faults.len() == known => return Some(Spanned::new(span, rule)),
+            Ok(_) => return None,
+            Err(error) => error,
+        };
+        let (mut offset, message) = fault(&error);
+        let holds = |range: Range<usize>| range.contains(&offset);
+        let wrong = table.iter().find(|(key, value)| holds(key.span()) || holds(value.span()));
+        let wrong = wrong.map(|(key, _)| key.clone());
+        if wrong.is_none() {
+            offset = span.start;
+        }
+        faults.push((offset, format!("rule `{id}`: {message}")));
+        if wrong.and_then(|key| table.remove(&key)).is_none() {
+            return None;
+        }
+    }
+}
+
+fn fault(error: &toml::de::Error) -> Fault {
+    (error.span().map_or(0, |span| span.start), plain_message(error.message()))
 }
 
 /// Makes a rule of what is written, with all that is wrong with it.
 fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     let mut faults = Vec::new();
+    let id = written.id.unwrap_or_default();
     let kebab = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
-    if !written.id.split_once('/').is_some_and(|(pack, name)| kebab(pack) && kebab(name)) {
-        faults.push("needs an id like `pack/kebab-name`".to_owned());
+    if !id.split_once('/').is_some_and(|(pack, name)| kebab(pack) && kebab(name)) {
+        faults.push("needs an `id` like `pack/kebab-name`".to_owned());
     }
+    let mut require = |key: &str, is_there: bool| {
+        if !is_there {
+            faults.push(format!("needs a `{key}`"));
+        }
+    };
+    require("severity", written.severity.is_some());
+    require("confidence", written.confidence.is_some());
+    require("message", written.message.is_some());
     let kinds = [written.ast.is_some(), written.regex.is_some(), written.builtin.is_some()];
     if kinds.into_iter().filter(|&is_it| is_it).count() != 1 {
         faults.push("needs either `ast` or `regex`".to_owned());
@@ -134,6 +228,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     if written.keywords.iter().any(String::is_empty) {
         faults.push("has an empty keyword".to_owned());
     }
+    let message = written.message.unwrap_or_default();
     let body = if let Some(rule) = written.ast {
         let fix = written.fix.map(toml::Value::try_into).transpose().unwrap_or_else(|_| {
             faults.push("has a `fix` that is neither a text nor an ast-grep fix".to_owned());
@@ -147,8 +242,8 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
                 transform: written.transform,
             },
             fix,
-            id: written.id.clone(),
-            message: written.message.clone(),
+            id: id.clone(),
+            message: message.clone(),
             // Compiled for each language of the pack, which replaces this one.
             language: Language::Rust,
             rewriters: None,
@@ -179,21 +274,26 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
             },
         }
     };
+    let globs = |globs: Option<Vec<String>>| {
+        globs.map(|globs| LazyGlobs::new(globs.into_iter().map(Glob::of_pack).collect()))
+    };
     let rule = Rule {
-        id: written.id,
-        severity: written.severity,
-        confidence: written.confidence,
-        message: written.message,
+        id,
+        severity: written.severity.unwrap_or(Severity::Info),
+        confidence: written.confidence.unwrap_or(Confidence::Low),
+        message,
         note: written.note,
         why: written.why,
         languages: Vec::new(),
         tests: written.tests,
         secret: false,
+        file: String::new(),
+        of_ast_grep: false,
         line: 0,
         keywords: written.keywords,
         body,
-        files: written.files.map(LazyGlobs::new),
-        ignores: written.ignores.map(LazyGlobs::new),
+        files: globs(written.files),
+        ignores: globs(written.ignores),
     };
     (rule, faults)
 }
