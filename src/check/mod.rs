@@ -6,7 +6,7 @@ pub mod pack;
 mod keyword;
 mod regex;
 mod ast;
-mod builtin;
+pub mod builtin;
 mod syntax;
 mod fix;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use crate::change::language::Language;
 use crate::change::parse::Syntax;
-use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side};
+use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
 use finding::{Finding, Source};
 use pack::RuleSet;
@@ -45,10 +45,11 @@ pub struct Suppressed {
 
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change
 /// introduces are reported: what the old side had too is none of its author's business, wherever it
-/// stands now.
+/// stands now. What is found in names, kinds and sizes comes first.
 #[must_use]
-pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
-    let findings = changes.par_iter().flat_map_iter(|change| check_change(change, rules)).collect();
+pub fn check(changes: &[ClassifiedChange], surroundings: &Surroundings, rules: &RuleSet) -> Checked {
+    let mut findings = builtin::survey(changes, surroundings, rules);
+    findings.par_extend(changes.par_iter().flat_map_iter(|change| check_change(change, rules)));
     Checked { findings, suppressed: Vec::new() }
 }
 

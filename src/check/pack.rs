@@ -40,7 +40,7 @@ use std::sync::OnceLock;
 use ::regex::Regex;
 
 use super::ast::SyntaxRules;
-use super::builtin;
+use super::builtin::{self, Parameters};
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
@@ -115,6 +115,8 @@ pub struct RuleOptions {
     pub severity: BTreeMap<String, Severity>,
     /// Packs to run beside the bundled ones.
     pub packs: Vec<PackSource>,
+    /// What is set of the builtin rules.
+    pub parameters: Parameters,
 }
 
 /// A pack as it was read.
@@ -131,6 +133,7 @@ pub struct RuleSet {
     packs: Vec<Pack>,
     disabled: BTreeSet<String>,
     severity: BTreeMap<String, Severity>,
+    parameters: Parameters,
 }
 
 struct Pack {
@@ -153,10 +156,12 @@ struct Parsed {
 /// is parsed only when a file is in one of them.
 const BUNDLED: &[(&str, &[&str], &str)] = &[
     ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
+    ("rules/git.toml", &[], include_str!("../../rules/git.toml")),
     ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
     ("rules/bash.toml", &["bash"], include_str!("../../rules/bash.toml")),
     ("rules/c.toml", &["c", "cpp"], include_str!("../../rules/c.toml")),
     ("rules/csharp.toml", &["csharp"], include_str!("../../rules/csharp.toml")),
+    ("rules/data.toml", &["json", "yaml", "toml"], include_str!("../../rules/data.toml")),
     ("rules/go.toml", &["go"], include_str!("../../rules/go.toml")),
     ("rules/java.toml", &["java"], include_str!("../../rules/java.toml")),
     (
@@ -202,8 +207,12 @@ impl RuleSet {
         if !problems.is_empty() {
             return Err(PackError::Invalid(problems));
         }
-        let set =
-            Self { packs, disabled: options.disabled.into_iter().collect(), severity: options.severity };
+        let set = Self {
+            packs,
+            disabled: options.disabled.into_iter().collect(),
+            severity: options.severity,
+            parameters: options.parameters,
+        };
         let named = set.disabled.iter().chain(set.severity.keys());
         let unknown: Vec<_> = named.filter(|id| set.rule(id).is_none()).collect();
         if unknown.is_empty() {
@@ -242,12 +251,19 @@ impl RuleSet {
     /// Ids and patterns of what counts as a secret, whether or not its findings are reported: no
     /// option takes one away.
     pub fn secret_patterns(&self) -> impl Iterator<Item = (&str, &Regex)> {
-        self.packs
-            .iter()
-            .filter(|pack| pack.languages.is_empty())
-            .flat_map(|pack| &pack.parsed().rules)
+        self.of_any_text()
             .filter(|rule| rule.secret)
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
+    }
+
+    /// Rules that no language belongs to, pack by pack.
+    pub(super) fn of_any_text(&self) -> impl Iterator<Item = &Rule> {
+        self.packs.iter().filter(|pack| pack.languages.is_empty()).flat_map(|pack| &pack.parsed().rules)
+    }
+
+    /// What is set of the builtin rules.
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Compiles every rule and runs it over its own examples; gives what did not go as the pack says.

@@ -163,6 +163,10 @@ pub struct Rules {
     pub disabled: Option<BTreeSet<String>>,
     /// Severities other than the packs' own.
     pub severity: BTreeMap<String, Severity>,
+    /// Branches that are not committed to (globs).
+    pub protected_branches: Option<BTreeSet<String>>,
+    /// KiB above which a file is large.
+    pub large_file_kib: Option<u64>,
 }
 
 /// What is left out of review.
@@ -249,7 +253,12 @@ impl RepositoryFile {
                 pre_commit: self.hooks.pre_commit.overridden_by(local.hooks.pre_commit),
                 pre_push: self.hooks.pre_push.overridden_by(local.hooks.pre_push),
             },
-            rules: Rules { disabled: local.rules.disabled.or(self.rules.disabled), severity },
+            rules: Rules {
+                disabled: local.rules.disabled.or(self.rules.disabled),
+                severity,
+                protected_branches: local.rules.protected_branches.or(self.rules.protected_branches),
+                large_file_kib: local.rules.large_file_kib.or(self.rules.large_file_kib),
+            },
             exclude: Exclude { paths },
         }
     }

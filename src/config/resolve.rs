@@ -10,6 +10,7 @@ use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
+use crate::check::builtin::Parameters;
 use crate::check::pack::{RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
@@ -228,25 +229,39 @@ impl Config {
 
     fn rules(&self) -> Result<RuleSet, ConfigError> {
         let rules = &self.repository.rules;
+        let usual = Parameters::default();
+        let parameters = Parameters {
+            protected_branches: globs(
+                "[rules] protected_branches",
+                rules.protected_branches.iter().flatten(),
+            )?,
+            large_file: rules.large_file_kib.map_or(usual.large_file, |kib| kib.saturating_mul(1024)),
+        };
         RuleSet::new(RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
             packs: Vec::new(),
+            parameters,
         })
         .map_err(|error| ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
-        let invalid = |error: globset::Error| ConfigError::Inconsistent {
-            path: PathBuf::from(REPOSITORY_FILE),
-            message: format!("[exclude] paths: {error}"),
-        };
-        let mut globs = GlobSetBuilder::new();
-        for pattern in &self.repository.exclude.paths {
-            globs.add(Glob::new(pattern).map_err(invalid)?);
-        }
-        globs.build().map_err(invalid)
+        globs("[exclude] paths", self.repository.exclude.paths.iter())
     }
+}
+
+/// The globs of a key.
+fn globs<'a>(key: &str, patterns: impl Iterator<Item = &'a String>) -> Result<GlobSet, ConfigError> {
+    let invalid = |error: globset::Error| ConfigError::Inconsistent {
+        path: PathBuf::from(REPOSITORY_FILE),
+        message: format!("{key}: {error}"),
+    };
+    let mut globs = GlobSetBuilder::new();
+    for pattern in patterns {
+        globs.add(Glob::new(pattern).map_err(invalid)?);
+    }
+    globs.build().map_err(invalid)
 }
 
 fn tiers(section: &HookSection) -> Vec<&str> {

@@ -94,6 +94,12 @@ pub(in crate::check) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, 
                 format!("rule `{}` has `ast`, but its pack has no `languages`", rule.id),
             ));
         }
+        if !languages.is_empty() && matches!(rule.body, Body::Builtin(builtin) if builtin.is_survey()) {
+            problems.push(problem(
+                start,
+                format!("rule `{}` looks at names and modes: its pack can have no `languages`", rule.id),
+            ));
+        }
         rules.push(rule);
     }
     if problems.is_empty() { Ok((languages, rules)) } else { Err(problems) }
