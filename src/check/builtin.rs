@@ -32,6 +32,8 @@ pub(super) enum Builtin {
     MixedLineEndings,
     /// U+FEFF before the text.
     ByteOrderMark,
+    /// A character that is not shown.
+    InvisibleCharacter,
     /// A text that is not JSON.
     InvalidJson,
     /// A text that is not JSON with comments.
@@ -87,6 +89,7 @@ impl Builtin {
             Self::FinalNewline => Text(lines::final_newline),
             Self::MixedLineEndings => Text(lines::mixed_line_endings),
             Self::ByteOrderMark => Text(lines::byte_order_mark),
+            Self::InvisibleCharacter => Text(lines::invisible_characters),
             Self::InvalidJson => Text(json::invalid),
             Self::InvalidJsonWithComments => Text(json::invalid_with_comments),
             Self::DuplicateJsonKey => Text(json::duplicate_keys),

@@ -25,7 +25,7 @@
 //! Also: `why`, some sentences for `hookgate rules explain`; `constraints`, `utils` and `transform` as
 //! in ast-grep, beside `ast`; `except`, a regular expression for matches that are none, beside `regex`;
 //! `fix`, the text that would replace the match (for `ast`, any fix of ast-grep's); `files` and
-//! `ignores`, globs for the path. A table of `tests` may have a `path`, where its code would stand, and
+//! `ignores`, globs for the path (`ignores` at the head of a pack is for all its rules). A table of `tests` may have a `path`, where its code would stand, and
 //! `fixed`, what the fixes make of each `bad` text. Packs are not loaded unless all their tests pass.
 //! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
 //! payloads, and it reads generated and vendored files as well.

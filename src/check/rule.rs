@@ -1,7 +1,7 @@
 //! One rule, whatever file it was written in.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ::regex::{Regex, RegexBuilder};
 use ast_grep_config::SerializableRuleConfig;
@@ -43,6 +43,8 @@ pub struct Rule {
     pub(super) body: Body,
     pub(super) files: Option<LazyGlobs>,
     pub(super) ignores: Option<LazyGlobs>,
+    /// What the whole pack ignores, compiled once for all its rules.
+    pub(super) pack_ignores: Option<Arc<LazyGlobs>>,
 }
 
 /// Code to try a rule on.
@@ -90,11 +92,13 @@ impl Rule {
     pub(super) fn reads(&self, path: &RepoPath) -> bool {
         self.files.as_ref().is_none_or(|globs| globs.has(path))
             && !self.ignores.as_ref().is_some_and(|globs| globs.has(path))
+            && !self.pack_ignores.as_ref().is_some_and(|globs| globs.has(path))
     }
 
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.
     pub(super) fn fault(&self) -> Option<String> {
-        let globs = [&self.files, &self.ignores].into_iter().flatten();
+        let own = [self.files.as_ref(), self.ignores.as_ref(), self.pack_ignores.as_deref()];
+        let globs = own.into_iter().flatten();
         if let Some(error) = globs.filter_map(|globs| globs.build().err()).next() {
             let glob = error.glob().unwrap_or_default();
             return Some(format!("rule `{}` has a wrong glob `{glob}`: {}", self.id, error.kind()));

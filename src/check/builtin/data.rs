@@ -18,6 +18,11 @@ pub(super) fn fault(text: &str, offset: usize, message: String) -> Vec<Hit> {
     while !text.is_char_boundary(offset) {
         offset -= 1;
     }
+    // A conflict that was left has a rule that says more of it.
+    let line = &text[text[..offset].rfind('\n').map_or(0, |at| at + 1)..];
+    if ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker)) {
+        return Vec::new();
+    }
     vec![Hit { range: offset..offset, message: Some(message), fix: None }]
 }
 

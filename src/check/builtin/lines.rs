@@ -1,4 +1,5 @@
-//! How lines end, and how a text begins and ends. All of it can be mended without a doubt.
+//! How lines end, how a text begins and ends, and what in it is not shown. All of it can be mended
+//! without a doubt.
 
 use std::ops::Range;
 
@@ -42,7 +43,10 @@ fn is_in_literal(tree: &SyntaxTree, range: &Range<usize>) -> bool {
     let mut node = tree.root().descendant_for_byte_range(range.start, range.end);
     while let Some(here) = node {
         let kind = here.kind();
-        if ["string", "heredoc", "nowdoc", "block_scalar"].iter().any(|literal| kind.contains(literal)) {
+        if ["string", "heredoc", "nowdoc", "block_scalar", "regex", "char"]
+            .iter()
+            .any(|literal| kind.contains(literal))
+        {
             return true;
         }
         node = here.parent();
@@ -121,4 +125,57 @@ pub(super) fn mixed_line_endings(text: &Text<'_>) -> Vec<Hit> {
 pub(super) fn byte_order_mark(text: &Text<'_>) -> Vec<Hit> {
     let mark = '\u{FEFF}';
     if text.text.starts_with(mark) { vec![hit(0..mark.len_utf8(), "")] } else { Vec::new() }
+}
+
+/// Characters that no script writes anything with.
+fn is_blank(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200B}' | '\u{2060}'
+            ..='\u{2064}' | '\u{180E}' | '\u{3164}' | '\u{FFA0}' | '\u{115F}' | '\u{1160}' | '\u{FEFF}'
+    )
+}
+
+/// An alphabet without glyphs, made for tagging languages, by which emoji name the flags of parts of
+/// countries.
+fn is_tag(character: char) -> bool {
+    matches!(character, '\u{E0020}'..='\u{E007F}')
+}
+
+/// Joiners within a word of Latin letters; in emoji and in other scripts they change what is shown.
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200C}' | '\u{200D}')
+}
+
+/// Only in code, where strings are told from all else. A mark before the text has a rule of its own.
+pub(super) fn invisible_characters(text: &Text<'_>) -> Vec<Hit> {
+    let Some(tree) = text.tree else { return Vec::new() };
+    let kind = |character: char| match character {
+        it if is_tag(it) => Some(is_tag as fn(char) -> bool),
+        it if is_blank(it) => Some(is_blank as fn(char) -> bool),
+        it if is_joiner(it) => Some(is_joiner as fn(char) -> bool),
+        _ => None,
+    };
+    let text = text.text;
+    let mut hits = Vec::new();
+    let mut next = 0;
+    for (start, character) in text.char_indices().filter(|(_, character)| !character.is_ascii()) {
+        let Some(is_same) = kind(character).filter(|_| start >= next && start > 0) else { continue };
+        let length: usize = text[start..].chars().take_while(|&it| is_same(it)).map(char::len_utf8).sum();
+        next = start + length;
+        let before = text[..start].chars().next_back();
+        let after = text[next..].chars().next();
+        let is_word = |it: Option<char>| it.is_some_and(|it| it.is_ascii_alphanumeric() || it == '_');
+        let range = start..next;
+        let is_meant = if is_tag(character) {
+            before == Some('\u{1F3F4}')
+        } else {
+            is_joiner(character) && !(is_word(before) && is_word(after)) || is_in_literal(tree, &range)
+        };
+        if !is_meant {
+            let message = format!("U+{:04X}, which is not shown, stands here", character as u32);
+            hits.push(Hit { message: Some(message), ..hit(range, "") });
+        }
+    }
+    hits
 }

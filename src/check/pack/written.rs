@@ -1,6 +1,7 @@
 //! Packs as they are written in TOML.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use ast_grep_config::{
     DenyUnknownKeys, SerializableRule, SerializableRuleConfig, SerializableRuleCore, Transformation,
@@ -22,6 +23,7 @@ struct WrittenPack {
     languages: Vec<Spanned<String>>,
     #[serde(default)]
     secrets: bool,
+    ignores: Option<Vec<String>>,
     rule: Vec<Spanned<WrittenRule>>,
 }
 
@@ -78,6 +80,7 @@ pub(in crate::check) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, 
     }
     let mut ids = HashSet::new();
     let mut rules = Vec::new();
+    let ignores = written.ignores.map(|globs| Arc::new(LazyGlobs::new(globs)));
     for rule in written.rule {
         let start = rule.span().start;
         let (mut rule, mut faults) = build(rule.into_inner());
@@ -87,6 +90,7 @@ pub(in crate::check) fn parse(file: &str, text: &str) -> Result<(Vec<Language>, 
         problems.extend(faults.iter().map(|fault| problem(start, format!("rule `{}` {fault}", rule.id))));
         rule.languages.clone_from(&languages);
         rule.secret = written.secrets;
+        rule.pack_ignores.clone_from(&ignores);
         rule.line = line_at(text, start);
         if languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
             problems.push(problem(
@@ -200,6 +204,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
         body,
         files: written.files.map(LazyGlobs::new),
         ignores: written.ignores.map(LazyGlobs::new),
+        pack_ignores: None,
     };
     (rule, faults)
 }
