@@ -213,8 +213,8 @@ pub enum Comparison {
 pub enum Blob {
     /// Its bytes.
     Bytes(Vec<u8>),
-    /// It has more bytes than were allowed.
-    TooLarge,
+    /// It has more bytes than were allowed: this many.
+    TooLarge(u64),
     /// It is not in this clone, as happens in a partial one. It is not fetched.
     Missing,
 }
@@ -437,6 +437,31 @@ impl Repository {
             .collect())
     }
 
+    /// Every file of a commit's tree.
+    ///
+    /// # Errors
+    /// A tree that cannot be read.
+    pub fn tree(&self, commit: ObjectId) -> Result<Vec<Entry>, GitError> {
+        let action = "read a commit's tree";
+        let root = self.inner.find_commit(commit.0).and_then(|commit| commit.tree());
+        let mut directories = vec![(Vec::new(), root.map_err(GitError::failed(action))?)];
+        let mut entries = Vec::new();
+        while let Some((directory, tree)) = directories.pop() {
+            for entry in &tree {
+                let mut path = directory.clone();
+                path.extend_from_slice(entry.name_bytes());
+                if entry.kind() == Some(git2::ObjectType::Tree) {
+                    path.push(b'/');
+                    let tree = self.inner.find_tree(entry.id()).map_err(GitError::failed(action))?;
+                    directories.push((path, tree));
+                } else if let Some(mode) = file_mode(entry.filemode().cast_unsigned()) {
+                    entries.push(Entry { path: RepoPath::new(path), mode, id: ObjectId(entry.id()) });
+                }
+            }
+        }
+        Ok(entries)
+    }
+
     /// The patch of a comparison as `git diff` prints it, with `context` lines around each hunk; none
     /// in a partial clone that lacks a blob of it.
     ///
@@ -470,7 +495,7 @@ impl Repository {
         let action = "read a blob";
         let database = self.inner.odb().map_err(GitError::failed(action))?;
         match database.read_header(id.0) {
-            Ok((size, _)) if size as u64 > limit => return Ok(Blob::TooLarge),
+            Ok((size, _)) if size as u64 > limit => return Ok(Blob::TooLarge(size as u64)),
             Ok(_) => {}
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(Blob::Missing),
             Err(error) => return Err(GitError::failed(action)(error)),

@@ -25,7 +25,7 @@
 //! Also: `why`, some sentences for `hookgate rules explain`; `constraints`, `utils` and `transform` as
 //! in ast-grep, beside `ast`; `except`, a regular expression for matches that are none, beside `regex`;
 //! `fix`, the text that would replace the match (for `ast`, any fix of ast-grep's); `files` and
-//! `ignores`, globs for the path. A table of `tests` may have a `path`, where its code would stand, and
+//! `ignores`, globs for the path (`ignores` at the head of a pack is for all its rules). A table of `tests` may have a `path`, where its code would stand, and
 //! `fixed`, what the fixes make of each `bad` text. Packs are not loaded unless all their tests pass.
 //! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
 //! payloads, and it reads generated and vendored files as well.
@@ -43,7 +43,7 @@ use globset::GlobSet;
 
 use super::ast::SyntaxRules;
 use super::baseline::Baseline;
-use super::builtin;
+use super::builtin::{self, Parameters};
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
@@ -78,6 +78,8 @@ pub struct RuleOptions {
     pub ast_grep: Vec<AstGrepProject>,
     /// Paths that rules of ast-grep's do not read, of which packs read nothing but secrets.
     pub excluded: GlobSet,
+    /// What is set of the builtin rules.
+    pub parameters: Parameters,
 }
 
 /// A pack as it was read.
@@ -98,6 +100,7 @@ pub struct RuleSet {
     left_out: Vec<Pack>,
     selection: Selection,
     baseline: Baseline,
+    parameters: Parameters,
 }
 
 struct Pack {
@@ -126,11 +129,13 @@ type Bundled = (&'static str, &'static [&'static str], &'static str);
 /// is parsed only when a file is in one of them.
 const BUNDLED: &[Bundled] = &[
     ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
+    ("rules/git.toml", &[], include_str!("../../rules/git.toml")),
     ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
     ("rules/hookgate.toml", &[], include_str!("../../rules/hookgate.toml")),
     ("rules/bash.toml", &["bash"], include_str!("../../rules/bash.toml")),
     ("rules/c.toml", &["c", "cpp"], include_str!("../../rules/c.toml")),
     ("rules/csharp.toml", &["csharp"], include_str!("../../rules/csharp.toml")),
+    ("rules/data.toml", &["json", "yaml", "toml"], include_str!("../../rules/data.toml")),
     ("rules/go.toml", &["go"], include_str!("../../rules/go.toml")),
     ("rules/java.toml", &["java"], include_str!("../../rules/java.toml")),
     (
@@ -205,6 +210,7 @@ impl RuleSet {
             left_out,
             selection,
             baseline: options.baseline,
+            parameters: options.parameters,
         };
         let unknown: Vec<_> =
             set.selection.selectors().filter_map(|selector| set.unknown(selector)).collect();
@@ -259,12 +265,19 @@ impl RuleSet {
     /// Ids and patterns of what counts as a secret, whether or not its findings are reported: no
     /// option takes one away.
     pub fn secret_patterns(&self) -> impl Iterator<Item = (&str, &Regex)> {
-        self.packs
-            .iter()
-            .filter(|pack| pack.languages.is_empty())
-            .flat_map(|pack| &pack.parsed().rules)
+        self.of_any_text()
             .filter(|rule| rule.secret)
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
+    }
+
+    /// Rules that no language belongs to, pack by pack.
+    pub(super) fn of_any_text(&self) -> impl Iterator<Item = &Rule> {
+        self.packs.iter().filter(|pack| pack.languages.is_empty()).flat_map(|pack| &pack.parsed().rules)
+    }
+
+    /// What is set of the builtin rules.
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Compiles every rule and runs it over its own examples; gives what did not go as the pack says.

@@ -78,6 +78,12 @@ impl Comments {
         Self(starts.filter_map(|start| Comment::at(start, text, is_prose, &lines)).collect())
     }
 
+    /// Those that speak for the whole file.
+    pub(super) fn of_file(mut self) -> Self {
+        self.0.retain(|comment| matches!(comment.covers, Covers::File));
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -146,6 +152,12 @@ impl Comments {
                     say("hookgate/wrong-suppression", range, Some(message));
                     continue;
                 };
+                if rule.is_about_file() && !matches!(comment.covers, Covers::File) {
+                    let message =
+                        format!("`{id}` is about the whole file: write `hookgate-ignore-file: {id} reason`");
+                    say("hookgate/wrong-suppression", range, Some(message));
+                    continue;
+                }
                 if comment.reason.is_none() && rule.secret {
                     let message = "a secret is silenced with a reason only: say why it may be public";
                     say("hookgate/wrong-suppression", range, Some(message.to_owned()));

@@ -13,6 +13,7 @@ use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
+use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, RuleOptions, RuleSet};
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -243,6 +244,14 @@ impl Config {
 
     fn rules(&self) -> Result<RuleSet, ConfigError> {
         let rules = &self.repository.rules;
+        let usual = Parameters::default();
+        let parameters = Parameters {
+            protected_branches: globs(
+                "[rules] protected_branches",
+                rules.protected_branches.iter().flatten(),
+            )?,
+            large_file: rules.large_file_kib.map_or(usual.large_file, |kib| kib.saturating_mul(1024)),
+        };
         let baseline = match &self.baseline {
             Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
             None => Baseline::default(),
@@ -262,6 +271,7 @@ impl Config {
             packs: sources.packs,
             ast_grep: sources.ast_grep,
             excluded: self.excluded()?,
+            parameters,
         });
         // Everything that is wrong is said at once: with what was found, and with what was not.
         let mut problems = sources.problems;
@@ -280,16 +290,21 @@ impl Config {
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
-        let invalid = |error: globset::Error| ConfigError::Inconsistent {
-            path: PathBuf::from(REPOSITORY_FILE),
-            message: format!("[exclude] paths: {error}"),
-        };
-        let mut globs = GlobSetBuilder::new();
-        for pattern in &self.repository.exclude.paths {
-            globs.add(Glob::new(pattern).map_err(invalid)?);
-        }
-        globs.build().map_err(invalid)
+        globs("[exclude] paths", self.repository.exclude.paths.iter())
     }
+}
+
+/// The globs of a key.
+fn globs<'a>(key: &str, patterns: impl Iterator<Item = &'a String>) -> Result<GlobSet, ConfigError> {
+    let invalid = |error: globset::Error| ConfigError::Inconsistent {
+        path: PathBuf::from(REPOSITORY_FILE),
+        message: format!("{key}: {error}"),
+    };
+    let mut globs = GlobSetBuilder::new();
+    for pattern in patterns {
+        globs.add(Glob::new(pattern).map_err(invalid)?);
+    }
+    globs.build().map_err(invalid)
 }
 
 fn tiers(section: &HookSection) -> Vec<&str> {
