@@ -208,6 +208,9 @@ impl Comment {
             Some(names) => read_names(names, body + 1),
             None => (Vec::new(), None),
         };
+        if is_prose && names.is_empty() {
+            return None;
+        }
         let covers = if names.is_empty() {
             Covers::Nothing(NAMELESS)
         } else if !is_file {

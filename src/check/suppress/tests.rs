@@ -100,6 +100,7 @@ fn what_only_looks_like_one_silences_nothing() {
     assert_eq!(said("a.py", None, "# hookgate-ignored: python/breakpoint\n"), " | ");
     let prose = "    # hookgate-ignore: python/breakpoint an example\n";
     assert_eq!(said("README.md", None, prose), " | ");
+    assert_eq!(said("README.md", None, "write `<!-- hookgate-ignore: … -->`\n"), " | ");
 }
 
 #[test]
