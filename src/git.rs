@@ -1,6 +1,7 @@
 //! The repository, through libgit2. Only this room knows git2; nothing here writes the index, the
 //! work tree or the stash.
 
+mod path;
 pub mod work_tree;
 
 use std::fmt;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Delta as DeltaStatus, DiffFindOptions, DiffOptions, ErrorCode, RepositoryOpenFlags};
 
-use crate::text::is_unprintable;
+pub use path::RepoPath;
 
 /// What git could not do.
 #[derive(Debug, thiserror::Error)]
@@ -103,82 +104,6 @@ pub enum FileMode {
     Submodule,
 }
 
-/// A path within the repository: bytes with `/` between the parts, as git stores it. Displayed with
-/// unprintable characters and bytes that are not UTF-8 escaped, so that no name reaches a
-/// terminal as anything but printable text.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RepoPath(Vec<u8>);
-
-impl RepoPath {
-    /// From git's bytes.
-    #[must_use]
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The last part.
-    #[must_use]
-    pub fn file_name(&self) -> &[u8] {
-        self.0.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.0)
-    }
-
-    /// The path as text, for formats that are read by programs and escape by their own rules.
-    /// Bytes that are not UTF-8 are replaced.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
-    }
-
-    /// For matching globs and looking at extensions: bytes that are not UTF-8 are replaced.
-    #[must_use]
-    pub fn to_path(&self) -> PathBuf {
-        PathBuf::from(self.to_text())
-    }
-
-    /// The path as the file system has it; none where the system cannot name it.
-    fn to_os_path(&self) -> Option<PathBuf> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::ffi::OsStrExt;
-            Some(PathBuf::from(std::ffi::OsStr::from_bytes(&self.0)))
-        }
-        #[cfg(not(unix))]
-        {
-            String::from_utf8(self.0.clone()).ok().map(PathBuf::from)
-        }
-    }
-}
-
-impl fmt::Display for RepoPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if is_unprintable(character) {
-                    write!(f, "{}", character.escape_unicode())?;
-                } else {
-                    write!(f, "{character}")?;
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for RepoPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
-    }
-}
-
 /// One path's difference as git names it, before anything is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delta {
@@ -213,8 +138,8 @@ pub enum Comparison {
 pub enum Blob {
     /// Its bytes.
     Bytes(Vec<u8>),
-    /// It has more bytes than were allowed.
-    TooLarge,
+    /// It has more bytes than were allowed: this many.
+    TooLarge(u64),
     /// It is not in this clone, as happens in a partial one. It is not fetched.
     Missing,
 }
@@ -437,6 +362,31 @@ impl Repository {
             .collect())
     }
 
+    /// Every file of a commit's tree.
+    ///
+    /// # Errors
+    /// A tree that cannot be read.
+    pub fn tree(&self, commit: ObjectId) -> Result<Vec<Entry>, GitError> {
+        let action = "read a commit's tree";
+        let root = self.inner.find_commit(commit.0).and_then(|commit| commit.tree());
+        let mut directories = vec![(Vec::new(), root.map_err(GitError::failed(action))?)];
+        let mut entries = Vec::new();
+        while let Some((directory, tree)) = directories.pop() {
+            for entry in &tree {
+                let mut path = directory.clone();
+                path.extend_from_slice(entry.name_bytes());
+                if entry.kind() == Some(git2::ObjectType::Tree) {
+                    path.push(b'/');
+                    let tree = self.inner.find_tree(entry.id()).map_err(GitError::failed(action))?;
+                    directories.push((path, tree));
+                } else if let Some(mode) = file_mode(entry.filemode().cast_unsigned()) {
+                    entries.push(Entry { path: RepoPath::new(path), mode, id: ObjectId(entry.id()) });
+                }
+            }
+        }
+        Ok(entries)
+    }
+
     /// The patch of a comparison as `git diff` prints it, with `context` lines around each hunk; none
     /// in a partial clone that lacks a blob of it.
     ///
@@ -470,7 +420,7 @@ impl Repository {
         let action = "read a blob";
         let database = self.inner.odb().map_err(GitError::failed(action))?;
         match database.read_header(id.0) {
-            Ok((size, _)) if size as u64 > limit => return Ok(Blob::TooLarge),
+            Ok((size, _)) if size as u64 > limit => return Ok(Blob::TooLarge(size as u64)),
             Ok(_) => {}
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(Blob::Missing),
             Err(error) => return Err(GitError::failed(action)(error)),
@@ -581,12 +531,6 @@ mod tests {
         }
         assert_eq!(name_of_remote("web.git").as_deref(), Some("web"));
         assert_eq!(name_of_remote(""), None);
-    }
-
-    #[test]
-    fn hostile_names_are_shown_escaped() {
-        let shown = RepoPath::new(b"a\x1b[2J\xff\n\xe2\x80\xae.rs".to_vec()).to_string();
-        assert_eq!(shown, "a\\u{1b}[2J\\xff\\u{a}\\u{202e}.rs");
     }
 
     #[test]

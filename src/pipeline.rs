@@ -29,14 +29,15 @@ const GRACE: Duration = Duration::from_secs(30);
 /// # Errors
 /// Only git's. Whatever later stages meet becomes a line of the report.
 pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options) -> Result<Report, GitError> {
-    let set = collect(repository, range)?;
+    let mut set = collect(repository, range)?;
+    let surroundings = std::mem::take(&mut set.surroundings);
     let mut report = Report::new(mode, options.attribution.clone(), set.base, set.tip);
     report.limit = options.limits.hook;
     report.required = options.required;
 
     let parsed = parse(set, &options.parse);
     let classified = classify(parsed, &options.classify);
-    let checked = check(&classified, &options.rules);
+    let checked = check(&classified, &surroundings, &options.rules);
     (report.findings, report.suppressed) = (checked.findings, checked.suppressed);
     report.changes = route(classified, &options.policy);
     report.barrier = if report.is_blocked() { Some(Barrier::blocked()) } else { options.barrier.clone() };

@@ -1,11 +1,14 @@
 //! From git to a change set: blobs by object id, and nothing of the repository written.
 
 use super::classify::paths::class_of;
-use super::{Change, ChangeSet, Content, Edit, LineRange, Opaque, Side, Tip};
-use crate::git::{self, Blob, Comparison, Delta, Entry, FileMode, GitError, ObjectId, Repository};
+use super::{Change, ChangeSet, Content, Edit, LineRange, Opaque, Side, Surroundings, Tip, Tracked};
+use crate::git::{self, Blob, Comparison, Delta, Entry, FileMode, GitError, ObjectId, RepoPath, Repository};
 
 /// Bytes above which a blob is not read at all.
 pub const READ_LIMIT: u64 = 16 << 20;
+
+/// Bytes above which a symbolic link leads nowhere on any system.
+const LINK_LIMIT: u64 = 4096;
 
 /// Bytes in which a NUL makes a file binary; git looks at as many.
 const BINARY_PROBE: usize = 8000;
@@ -50,8 +53,47 @@ pub fn collect(repository: &Repository, range: Range) -> Result<ChangeSet, GitEr
         }
     };
     let deltas = deltas.into_iter().flat_map(divide);
-    let changes = deltas.map(|delta| read(repository, delta)).collect::<Result<_, _>>()?;
-    Ok(ChangeSet { base, tip, changes })
+    let changes: Vec<_> = deltas.map(|delta| read(repository, delta)).collect::<Result<_, _>>()?;
+    let mut surroundings = surroundings(repository, tip, &changes)?;
+    surroundings.branch = repository.branch().filter(|_| range == Range::Staged);
+    Ok(ChangeSet { base, tip, changes, surroundings })
+}
+
+/// What stands around the changes. Most commits only modify files, and pay for none of it.
+fn surroundings(repository: &Repository, tip: Tip, changes: &[Change]) -> Result<Surroundings, GitError> {
+    let is_path_lost = |change: &Change| match (&change.old, &change.new) {
+        (Some(old), Some(new)) => old.path != new.path,
+        (old, _) => old.is_some(),
+    };
+    let is_kind_new = |change: &Change| match (&change.old, &change.new) {
+        (Some(old), Some(new)) => old.mode != new.mode || new.mode == FileMode::Symlink,
+        (_, new) => new.is_some(),
+    };
+    let any_lost = changes.iter().any(is_path_lost);
+    if !any_lost && !changes.iter().any(is_kind_new) {
+        return Ok(Surroundings::default());
+    }
+    let entries = match tip {
+        Tip::Index => repository.tracked()?,
+        Tip::Commit(commit) => repository.tree(commit)?,
+    };
+    let is_submodule = |change: &Change| {
+        change.new.as_ref().is_some_and(|side| side.mode == FileMode::Submodule) && is_kind_new(change)
+    };
+    let modules = entries.iter().find(|entry| entry.path.as_bytes() == b".gitmodules");
+    let modules = match modules.filter(|_| changes.iter().any(is_submodule)) {
+        Some(entry) => match repository.blob(entry.id, READ_LIMIT)? {
+            Blob::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Blob::TooLarge(_) | Blob::Missing => None,
+        },
+        None => None,
+    };
+    let tracked = |entry: Entry| {
+        let link = if any_lost && entry.mode == FileMode::Symlink { link(repository, &entry)? } else { None };
+        Ok(Tracked { path: entry.path, mode: entry.mode, link })
+    };
+    let entries = entries.into_iter().map(tracked).collect::<Result<_, _>>()?;
+    Ok(Surroundings { branch: None, entries, modules })
 }
 
 /// A change as it would be if its new side had another text; none where it has no text.
@@ -90,7 +132,9 @@ fn divide(delta: Delta) -> Vec<Delta> {
 /// equal that only a decoder cannot tell apart.
 enum Raw {
     Bytes(Vec<u8>),
-    Opaque(Opaque),
+    Link(Option<RepoPath>),
+    /// With the size, where it is known.
+    Opaque(Opaque, Option<u64>),
 }
 
 fn read(repository: &Repository, delta: Delta) -> Result<Change, GitError> {
@@ -103,14 +147,22 @@ fn read(repository: &Repository, delta: Delta) -> Result<Change, GitError> {
 
 fn read_raw(repository: &Repository, entry: &Entry) -> Result<Raw, GitError> {
     Ok(match entry.mode {
-        FileMode::Symlink => Raw::Opaque(Opaque::Symlink),
-        FileMode::Submodule => Raw::Opaque(Opaque::Submodule),
+        FileMode::Symlink => Raw::Link(link(repository, entry)?),
+        FileMode::Submodule => Raw::Opaque(Opaque::Submodule, None),
         FileMode::Regular | FileMode::Executable => match repository.blob(entry.id, READ_LIMIT)? {
-            Blob::Bytes(bytes) if is_binary(&bytes) => Raw::Opaque(Opaque::Binary),
+            Blob::Bytes(bytes) if is_binary(&bytes) => Raw::Opaque(Opaque::Binary, Some(bytes.len() as u64)),
             Blob::Bytes(bytes) => Raw::Bytes(bytes),
-            Blob::TooLarge => Raw::Opaque(Opaque::TooLarge),
-            Blob::Missing => Raw::Opaque(Opaque::Missing),
+            Blob::TooLarge(size) => Raw::Opaque(Opaque::TooLarge, Some(size)),
+            Blob::Missing => Raw::Opaque(Opaque::Missing, None),
         },
+    })
+}
+
+/// Where a symbolic link leads, as its blob says; never where the work tree has it.
+fn link(repository: &Repository, entry: &Entry) -> Result<Option<RepoPath>, GitError> {
+    Ok(match repository.blob(entry.id, LINK_LIMIT)? {
+        Blob::Bytes(bytes) => Some(RepoPath::new(bytes)),
+        Blob::TooLarge(_) | Blob::Missing => None,
     })
 }
 
@@ -128,18 +180,25 @@ fn edits(old: Option<&Raw>, new: Option<&Raw>) -> Result<Vec<Edit>, GitError> {
 fn lines(raw: Option<&Raw>) -> Option<&[u8]> {
     match raw {
         Some(Raw::Bytes(bytes)) => Some(bytes),
-        None | Some(Raw::Opaque(Opaque::Symlink | Opaque::Submodule)) => Some(&[]),
-        Some(Raw::Opaque(Opaque::Binary | Opaque::TooLarge | Opaque::Missing)) => None,
+        None | Some(Raw::Link(_) | Raw::Opaque(Opaque::Submodule, _)) => Some(&[]),
+        Some(Raw::Opaque(..)) => None,
     }
 }
 
 fn side(entry: Option<Entry>, raw: Option<Raw>) -> Option<Side> {
     let (entry, raw) = entry.zip(raw)?;
-    let content = match raw {
-        Raw::Bytes(bytes) => decode(bytes),
-        Raw::Opaque(opaque) => Content::Opaque(opaque),
+    let (content, size, link) = match raw {
+        Raw::Bytes(bytes) => {
+            let size = bytes.len() as u64;
+            (decode(bytes), Some(size), None)
+        }
+        Raw::Link(link) => {
+            let size = link.as_ref().map(|link| link.as_bytes().len() as u64);
+            (Content::Opaque(Opaque::Symlink), size, link)
+        }
+        Raw::Opaque(opaque, size) => (Content::Opaque(opaque), size, None),
     };
-    Some(Side { path: entry.path, mode: entry.mode, id: entry.id, content })
+    Some(Side { path: entry.path, mode: entry.mode, id: entry.id, content, size, link })
 }
 
 fn decode(bytes: Vec<u8>) -> Content {
@@ -164,7 +223,7 @@ mod tests {
     #[test]
     fn a_text_that_replaces_a_link_is_all_new() {
         let text = Raw::Bytes(b"a\nb\n".to_vec());
-        let edits = edits(Some(&Raw::Opaque(Opaque::Symlink)), Some(&text)).unwrap();
+        let edits = edits(Some(&Raw::Link(None)), Some(&text)).unwrap();
         assert_eq!(edits[0].new, LineRange { start: 1, len: 2 });
     }
 }

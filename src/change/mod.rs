@@ -27,6 +27,30 @@ pub struct ChangeSet {
     pub tip: Tip,
     /// One entry a path, in git's order.
     pub changes: Vec<Change>,
+    /// What stands around them.
+    pub surroundings: Surroundings,
+}
+
+/// What a rule about names, links or branches has to know beside the changes themselves.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// The branch that is committed to; none where nothing is being committed, or to no branch.
+    pub branch: Option<String>,
+    /// Everything that the new side has; empty where no path came or went and no link changed.
+    pub entries: Vec<Tracked>,
+    /// The text of the new side's `.gitmodules`, where a submodule came.
+    pub modules: Option<String>,
+}
+
+/// One path of the new side, whether or not it changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// Where.
+    pub path: RepoPath,
+    /// What kind of entry it is.
+    pub mode: FileMode,
+    /// Where a symbolic link leads, as it is written; read only where a path went away.
+    pub link: Option<RepoPath>,
 }
 
 /// The new side of a change set.
@@ -80,6 +104,10 @@ pub struct Side {
     pub id: ObjectId,
     /// What it holds.
     pub content: Content,
+    /// Bytes of the blob; none for a submodule and for what this clone lacks.
+    pub size: Option<u64>,
+    /// Where a symbolic link leads, as it is written.
+    pub link: Option<RepoPath>,
 }
 
 /// The content of one side, as far as it can be read as text.

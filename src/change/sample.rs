@@ -2,7 +2,9 @@
 
 use super::classify::{ClassifyOptions, classify};
 use super::parse::{ParseLimits, parse};
-use super::{Change, ChangeSet, ClassifiedChange, Content, Edit, LineRange, ParsedChange, Side, Tip};
+use super::{
+    Change, ChangeSet, ClassifiedChange, Content, Edit, LineRange, ParsedChange, Side, Surroundings, Tip,
+};
 use crate::git::{FileMode, ObjectId, RepoPath};
 
 /// A change of one path, parsed and classified; an absent side is `None`.
@@ -13,7 +15,12 @@ pub(crate) fn classified(path: &str, old: Option<&str>, new: Option<&str>) -> Cl
 /// A change of one path, parsed; an absent side is `None`.
 pub(crate) fn parsed(path: &str, old: Option<&str>, new: Option<&str>) -> ParsedChange {
     let change = change(path, old, new);
-    let set = ChangeSet { base: None, tip: Tip::Index, changes: vec![change] };
+    let set = ChangeSet {
+        base: None,
+        tip: Tip::Index,
+        changes: vec![change],
+        surroundings: Surroundings::default(),
+    };
     parse(set, &ParseLimits::default()).pop().unwrap()
 }
 
@@ -24,6 +31,8 @@ pub(crate) fn change(path: &str, old: Option<&str>, new: Option<&str>) -> Change
         mode: FileMode::Regular,
         id: ObjectId::ZERO,
         content: Content::Text(text.to_owned()),
+        size: Some(text.len() as u64),
+        link: None,
     };
     let edits = edits(old.unwrap_or_default(), new.unwrap_or_default());
     Change { old: old.map(side), new: new.map(side), edits }

@@ -126,14 +126,14 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::sample;
+    use crate::change::{Surroundings, sample};
     use crate::check::pack::{RuleOptions, RuleSet};
     use crate::check::{Checked, check};
 
     fn run(baseline: &Baseline, old: Option<&str>, new: &str) -> Checked {
         let baseline = baseline.clone();
         let rules = RuleSet::new(RuleOptions { baseline, ..RuleOptions::default() }).unwrap();
-        check(&[sample::classified("a.py", old, Some(new))], &rules)
+        check(&[sample::classified("a.py", old, Some(new))], &Surroundings::default(), &rules)
     }
 
     fn taken(text: &str) -> Baseline {

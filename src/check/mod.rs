@@ -7,7 +7,7 @@ pub mod selection;
 mod keyword;
 mod regex;
 mod ast;
-mod builtin;
+pub mod builtin;
 mod syntax;
 mod lines;
 mod excerpt;
@@ -26,7 +26,7 @@ use rayon::prelude::*;
 
 use crate::change::language::Language;
 use crate::change::parse::Syntax;
-use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side};
+use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
 use excerpt::excerpt;
 use finding::{Finding, Source};
@@ -57,12 +57,13 @@ pub struct Suppressed {
 
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change
 /// introduces are reported: what the old side had too is none of its author's business, wherever it
-/// stands now, in the same file or in another one of the change set.
+/// stands now, in the same file or in another one of the change set. What is found in names, kinds and
+/// sizes comes first.
 #[must_use]
-pub fn check(changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
+pub fn check(changes: &[ClassifiedChange], surroundings: &Surroundings, rules: &RuleSet) -> Checked {
+    let mut all = silence::survey(builtin::survey(changes, surroundings, rules), changes, rules);
     let mut checked: Vec<_> = changes.par_iter().map(|change| check_change(change, rules)).collect();
     moved::forget(changes, &mut checked, rules);
-    let mut all = Checked::default();
     for one in checked {
         all.findings.extend(one.findings);
         all.suppressed.extend(one.suppressed);
@@ -88,6 +89,10 @@ impl Place<'_> {
         matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock)
     }
 
+    fn is_prose(self) -> bool {
+        self.class == ChangeClass::Docs
+    }
+
     fn is_read_by(self, rule: &Rule, rules: &RuleSet) -> bool {
         let is_wanted = rule.secret || rule.of_ast_grep || !self.is_for_secrets_only();
         is_wanted && rules.is_enabled(rule) && rule.reads(self.path)
@@ -101,7 +106,7 @@ impl Place<'_> {
         rules: &'r RuleSet,
         wanted: impl Fn(&Rule) -> bool,
     ) -> (Vec<Match<'r>>, Comments) {
-        let comments = Comments::of(text, self.class == ChangeClass::Docs);
+        let comments = Comments::of(text, self.is_prose());
         let is_read = |rule: &Rule| self.is_read_by(rule, rules);
         if comments.is_empty() {
             return (rules.find(self.path, text, |rule| is_read(rule) && wanted(rule)), comments);

@@ -25,7 +25,7 @@
 //! Also: `why`, some sentences for `hookgate rules explain`; `constraints`, `utils` and `transform` as
 //! in ast-grep, beside `ast`; `except`, a regular expression for matches that are none, beside `regex`;
 //! `fix`, the text that would replace the match (for `ast`, any fix of ast-grep's); `files` and
-//! `ignores`, globs for the path. A table of `tests` may have a `path`, where its code would stand, and
+//! `ignores`, globs for the path (`ignores` at the head of a pack is for all its rules). A table of `tests` may have a `path`, where its code would stand, and
 //! `fixed`, what the fixes make of each `bad` text. Packs are not loaded unless all their tests pass.
 //! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
 //! payloads, and it reads generated and vendored files as well.
@@ -45,7 +45,7 @@ use globset::GlobSet;
 
 use super::ast::SyntaxRules;
 use super::baseline::Baseline;
-use super::builtin;
+use super::builtin::{self, Parameters};
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
@@ -80,6 +80,8 @@ pub struct RuleOptions {
     pub ast_grep: Vec<AstGrepProject>,
     /// Paths that rules of ast-grep's do not read, of which packs read nothing but secrets.
     pub excluded: GlobSet,
+    /// What is set of the builtin rules.
+    pub parameters: Parameters,
 }
 
 /// A pack as it was read.
@@ -100,6 +102,7 @@ pub struct RuleSet {
     left_out: Vec<Pack>,
     selection: Selection,
     baseline: Baseline,
+    parameters: Parameters,
 }
 
 struct Pack {
@@ -118,8 +121,8 @@ struct Parsed {
     syntax: Vec<SyntaxRules>,
 }
 
-/// The name of the bundled pack that nobody can leave out.
-const SECRETS: &str = "secrets";
+/// The names of the bundled packs that nobody can leave out.
+const ALWAYS: [&str; 2] = ["hookgate", "secrets"];
 
 /// File, languages and text of a pack that comes with hookgate.
 type Bundled = (&'static str, &'static [&'static str], &'static str);
@@ -128,11 +131,13 @@ type Bundled = (&'static str, &'static [&'static str], &'static str);
 /// is parsed only when a file is in one of them.
 const BUNDLED: &[Bundled] = &[
     ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
+    ("rules/git.toml", &[], include_str!("../../rules/git.toml")),
     ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
     ("rules/hookgate.toml", &[], include_str!("../../rules/hookgate.toml")),
     ("rules/bash.toml", &["bash"], include_str!("../../rules/bash.toml")),
     ("rules/c.toml", &["c", "cpp"], include_str!("../../rules/c.toml")),
     ("rules/csharp.toml", &["csharp"], include_str!("../../rules/csharp.toml")),
+    ("rules/data.toml", &["json", "yaml", "toml"], include_str!("../../rules/data.toml")),
     ("rules/go.toml", &["go"], include_str!("../../rules/go.toml")),
     ("rules/java.toml", &["java"], include_str!("../../rules/java.toml")),
     (
@@ -187,7 +192,7 @@ impl RuleSet {
         let selection = Selection::new(&options)?;
         let is_selected = |pack: &Pack| {
             let name = pack.name();
-            name == SECRETS || options.bundled.as_ref().is_none_or(|names| names.contains(name))
+            ALWAYS.contains(&name) || options.bundled.as_ref().is_none_or(|names| names.contains(name))
         };
         let (bundled, left_out): (Vec<_>, Vec<_>) = BUNDLED.iter().map(Pack::bundled).partition(is_selected);
         let (packs, mut problems): (Vec<_>, Vec<_>) = options.packs.into_iter().map(Pack::load).unzip();
@@ -207,13 +212,13 @@ impl RuleSet {
             left_out,
             selection,
             baseline: options.baseline,
+            parameters: options.parameters,
         };
-        let mut unknown: Vec<_> =
+        let unknown: Vec<_> =
             set.selection.selectors().filter_map(|selector| set.unknown(selector)).collect();
         if unknown.is_empty() {
             return Ok(set);
         }
-        unknown.dedup();
         Err(PackError::UnknownRules(unknown))
     }
 
@@ -276,12 +281,19 @@ impl RuleSet {
     /// Ids and patterns of what counts as a secret, whether or not its findings are reported: no
     /// option takes one away.
     pub fn secret_patterns(&self) -> impl Iterator<Item = (&str, &Regex)> {
-        self.packs
-            .iter()
-            .filter(|pack| pack.languages.is_empty())
-            .flat_map(|pack| &pack.parsed().rules)
+        self.of_any_text()
             .filter(|rule| rule.secret)
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
+    }
+
+    /// Rules that no language belongs to, pack by pack.
+    pub(super) fn of_any_text(&self) -> impl Iterator<Item = &Rule> {
+        self.packs.iter().filter(|pack| pack.languages.is_empty()).flat_map(|pack| &pack.parsed().rules)
+    }
+
+    /// What is set of the builtin rules.
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Compiles every rule and runs it over its own examples; gives what did not go as the pack says.
@@ -329,12 +341,13 @@ impl RuleSet {
     /// What is wrong with a name by which options mean rules, if no rule is meant.
     fn unknown(&self, selector: &Selector) -> Option<UnknownRule> {
         let id = selector.to_string();
+        let mut all = self.rules().chain(self.left_out.iter().flat_map(|pack| &pack.parsed().rules));
         let nearest = match selector {
             Selector::All => return None,
             Selector::Rule(id) if id == SYNTAX_ERROR || self.rule(id).is_some() => return None,
             Selector::Rule(id) => self.nearest(id),
             Selector::Pack(_) if selector.has(SYNTAX_ERROR) => return None,
-            Selector::Pack(_) if self.rules().any(|rule| selector.has(&rule.id)) => return None,
+            Selector::Pack(_) if all.any(|rule| selector.has(&rule.id)) => return None,
             Selector::Pack(name) => {
                 let packs = self.rules().filter_map(|rule| rule.id.split_once('/'));
                 most_like(name, packs.map(|(pack, _)| pack.to_owned())).map(|pack| format!("{pack}/*"))

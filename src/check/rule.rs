@@ -1,7 +1,7 @@
 //! One rule, whatever file it was written in.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ::regex::{Regex, RegexBuilder};
 use ast_grep_config::SerializableRuleConfig;
@@ -47,6 +47,8 @@ pub struct Rule {
     pub(super) body: Body,
     pub(super) files: Option<LazyGlobs>,
     pub(super) ignores: Option<LazyGlobs>,
+    /// What the whole pack ignores, compiled once for all its rules.
+    pub(super) pack_ignores: Option<Arc<LazyGlobs>>,
 }
 
 /// Code to try a rule on.
@@ -94,13 +96,21 @@ impl Rule {
     pub(super) fn reads(&self, path: &RepoPath) -> bool {
         self.files.as_ref().is_none_or(|globs| globs.has(path))
             && !self.ignores.as_ref().is_some_and(|globs| globs.has(path))
+            && !self.pack_ignores.as_ref().is_some_and(|globs| globs.has(path))
     }
 
-    /// Whether the rule can be answered on this text: a rule about syntax cannot where there is none, and
-    /// what is found beside the text is not found in it.
+    /// Whether its findings stand on no line.
+    pub(super) fn is_about_file(&self) -> bool {
+        matches!(self.body, Body::Builtin(builtin) if builtin.is_survey())
+    }
+
+    /// Whether it is certain that the rule would find in this text what there is to find: a rule about
+    /// syntax does not where there is none, ast-grep has its own mind about which files it reads, and
+    /// what is found beside a text is not found in it.
     pub(super) fn can_read(&self, text: &Text<'_>) -> bool {
         let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
-        has_tree && !matches!(self.id.split_once('/'), Some(("git" | "hookgate" | "syntax", _)))
+        let is_beside = matches!(self.body, Body::Builtin(builtin) if !builtin.is_of_text());
+        has_tree && !is_beside && !self.of_ast_grep
     }
 
     /// Globs of the paths that it reads; empty for all of them.
@@ -117,7 +127,8 @@ impl Rule {
 
     /// What is wrong with regular expressions and globs, which are otherwise compiled when needed.
     pub(super) fn fault(&self) -> Option<String> {
-        let globs = [&self.files, &self.ignores].into_iter().flatten();
+        let own = [self.files.as_ref(), self.ignores.as_ref(), self.pack_ignores.as_deref()];
+        let globs = own.into_iter().flatten();
         if let Some(error) = globs.filter_map(|globs| globs.build().err()).next() {
             let glob = error.glob().unwrap_or_default();
             return Some(format!("rule `{}` has a wrong glob `{glob}`: {}", self.id, error.kind()));

@@ -149,7 +149,7 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::sample;
+    use crate::change::{Surroundings, sample};
     use crate::check::check;
     use crate::check::pack::RuleSet;
 
@@ -188,7 +188,11 @@ mod tests {
         let text = format!("breakpoint()\nx = '{key}'\ny = = 1\n");
         let overrides = vec![below("fixtures/**", told(&["*"], &[]))];
         let rules = RuleSet::new(RuleOptions { overrides, ..RuleOptions::default() }).unwrap();
-        let checked = check(&[sample::classified("fixtures/a.py", None, Some(&text))], &rules);
+        let checked = check(
+            &[sample::classified("fixtures/a.py", None, Some(&text))],
+            &Surroundings::default(),
+            &rules,
+        );
         let left: Vec<_> = checked.findings.iter().map(|finding| finding.rule.as_str()).collect();
         assert_eq!(left, ["secrets/aws-access-key-id"]);
         let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.as_str()).collect();

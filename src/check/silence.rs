@@ -6,7 +6,30 @@ use super::finding::{Finding, Source};
 use super::pack::RuleSet;
 use super::rule::Text;
 use super::suppress::Comments;
+use super::{Checked, Sides, Suppressed};
+use crate::change::ClassifiedChange;
 use crate::git::RepoPath;
+
+/// Divides findings about whole files: a comment silences them only for its file, since they stand on
+/// no line of it.
+pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
+    let mut checked = Checked::default();
+    for finding in found {
+        let change = changes.iter().find(|change| *change.path() == finding.path);
+        let sides = change.and_then(Sides::of);
+        let nothing = Text { text: "", language: None, tree: None };
+        let (text, comments) = match &sides {
+            Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),
+            None => (&nothing, Comments::default()),
+        };
+        let because = Silence::new(&finding.path, text, false, comments, rules).because(&finding);
+        match because {
+            Some(because) => checked.suppressed.push(Suppressed { finding, because }),
+            None => checked.findings.push(finding),
+        }
+    }
+    checked
+}
 
 /// What silences the findings of one file.
 pub(super) struct Silence<'a> {

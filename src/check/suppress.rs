@@ -19,6 +19,8 @@ use crate::text::one_line;
 /// The id of findings that no pack's rule makes.
 pub(super) const SYNTAX_ERROR: &str = "syntax/error";
 
+const NAMELESS: &str = "it names no rule, write `hookgate-ignore: rule-id reason`";
+
 const MARKER: &str = "hookgate-ignore";
 
 /// The last line on which a comment may still speak for its whole file.
@@ -76,6 +78,12 @@ impl Comments {
         Self(starts.filter_map(|start| Comment::at(start, text, is_prose, &lines)).collect())
     }
 
+    /// Those that speak for the whole file.
+    pub(super) fn of_file(mut self) -> Self {
+        self.0.retain(|comment| matches!(comment.covers, Covers::File));
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -115,7 +123,16 @@ impl Comments {
             problems.extend(rule.map(|rule| Match { rule, range: range.clone(), message, fix: None }));
         };
         for comment in &self.0 {
-            if let Covers::Nothing(why) = comment.covers {
+            // Rules of ast-grep's need no slash in their ids, and neither do reasons.
+            let is_reason = comment.names.first().is_some_and(|name| {
+                let name = &text.text[name.clone()];
+                !name.contains('/') && rules.rule(name).is_none()
+            });
+            let nothing = match comment.covers {
+                Covers::Nothing(why) => Some(why),
+                _ => is_reason.then_some(NAMELESS),
+            };
+            if let Some(why) = nothing {
                 say(
                     "hookgate/wrong-suppression",
                     &comment.range,
@@ -135,6 +152,12 @@ impl Comments {
                     say("hookgate/wrong-suppression", range, Some(message));
                     continue;
                 };
+                if rule.is_about_file() && !matches!(comment.covers, Covers::File) {
+                    let message =
+                        format!("`{id}` is about the whole file: write `hookgate-ignore-file: {id} reason`");
+                    say("hookgate/wrong-suppression", range, Some(message));
+                    continue;
+                }
                 if comment.reason.is_none() && rule.secret {
                     let message = "a secret is silenced with a reason only: say why it may be public";
                     say("hookgate/wrong-suppression", range, Some(message.to_owned()));
@@ -185,9 +208,11 @@ impl Comment {
             Some(names) => read_names(names, body + 1),
             None => (Vec::new(), None),
         };
-        let is_id = |name: &Range<usize>| text.text[name.clone()].contains('/');
-        let covers = if !names.first().is_some_and(is_id) {
-            Covers::Nothing("it names no rule, write `hookgate-ignore: rule-id reason`")
+        if is_prose && names.is_empty() {
+            return None;
+        }
+        let covers = if names.is_empty() {
+            Covers::Nothing(NAMELESS)
         } else if !is_file {
             covered(text, node, (from, start), line, lines)
         } else if line <= HEAD {

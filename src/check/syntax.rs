@@ -14,6 +14,10 @@ use crate::git::RepoPath;
 /// The syntax error that a change introduces, if it does: at most one a file, at the changed lines.
 pub(super) fn new_error(sides: &Sides<'_>) -> Option<Finding> {
     let tree = sides.new.tree.filter(|tree| tree.root().has_error())?;
+    // Parsers of their own judge these.
+    if matches!(tree.language(), Language::Json | Language::Yaml | Language::Toml) {
+        return None;
+    }
     if let Some(old) = sides.old() {
         // If the old side was wrong as well, or nobody can tell, then nobody knows what is new.
         old.tree.filter(|old| !old.root().has_error())?;

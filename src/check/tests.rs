@@ -12,7 +12,7 @@ use crate::check::pack::{PackError, PackSource, RuleOptions};
 fn run(rules: &RuleSet, path: &str, class: ChangeClass, old: Option<&str>, new: &str) -> Vec<Finding> {
     let parsed = sample::parsed(path, old, Some(new));
     let change = ClassifiedChange { parsed, class, because: String::new(), units: Vec::new() };
-    check(&[change], rules).findings
+    check(&[change], &Surroundings::default(), rules).findings
 }
 
 /// Rule and line of each finding.
@@ -251,7 +251,13 @@ fn a_run_compiles_only_the_languages_it_meets() {
     run(&rules, "a.py", ChangeClass::Real, None, "x = 1\n");
     assert_eq!(
         rules.parsed_packs(),
-        ["rules/text.toml", "rules/secrets.toml", "rules/hookgate.toml", "rules/python.toml"]
+        [
+            "rules/text.toml",
+            "rules/git.toml",
+            "rules/secrets.toml",
+            "rules/hookgate.toml",
+            "rules/python.toml",
+        ]
     );
     assert_eq!(rules.compiled_languages(), ["python".parse::<Language>().unwrap()]);
 }
@@ -296,11 +302,11 @@ fn a_rule_that_explains_a_syntax_error_stands_for_it() {
 
 #[test]
 fn dialects_and_weak_grammars_do_not_block() {
-    assert!(syntax("a.json", None, "{\"a\": }").is_some());
-    assert_eq!(syntax("tsconfig.json", None, "{\"a\": 1, // one\n}"), None);
-    assert_eq!(syntax(".vscode/settings.json", None, "{\"a\": 1,}"), None);
+    assert!(syntax("a.json", None, "{\"a\": }\n").is_some());
+    assert_eq!(syntax("tsconfig.json", None, "{\"a\": 1, // one\n}\n"), None);
+    assert_eq!(syntax(".vscode/settings.json", None, "{\"a\": 1,}\n"), None);
     assert_eq!(syntax("chart/templates/a.yaml", None, "{{- if .Values.a }}\na: : b\n{{ end }}\n"), None);
-    assert_eq!(syntax("a.c", None, "int main( {"), None);
+    assert_eq!(syntax("a.c", None, "int main( {\n"), None);
     let (_, severity, _) = syntax("a.c", Some("int a;\n"), "int main( {\n").unwrap();
     assert_eq!(severity, Severity::Warning);
     let (_, severity, _) = syntax("tests/fixtures/a.py", None, "x = (\n").unwrap();
@@ -313,7 +319,9 @@ proptest! {
         old in Just(MOVABLE.to_vec()).prop_shuffle(),
         new in Just(MOVABLE.to_vec()).prop_shuffle(),
     ) {
-        prop_assert_eq!(found("a.py", Some(&old.concat()), &new.concat()), []);
+        // A last line that stays, for the end of a text has a rule of its own.
+        let [old, new] = [old, new].map(|lines| lines.concat() + "z = 1\n");
+        prop_assert_eq!(found("a.py", Some(&old), &new), []);
     }
 
     #[test]

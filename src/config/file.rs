@@ -169,6 +169,10 @@ pub struct Rules {
     pub severity: BTreeMap<String, Severity>,
     /// What is different under some paths; of several the last one counts.
     pub overrides: Vec<RulesOverride>,
+    /// Branches that are not committed to (globs).
+    pub protected_branches: Option<BTreeSet<String>>,
+    /// KiB above which a file is large.
+    pub large_file_kib: Option<u64>,
 }
 
 impl Rules {
@@ -285,6 +289,8 @@ impl RepositoryFile {
                 disabled: local.rules.disabled.or(self.rules.disabled),
                 severity,
                 overrides,
+                protected_branches: local.rules.protected_branches.or(self.rules.protected_branches),
+                large_file_kib: local.rules.large_file_kib.or(self.rules.large_file_kib),
             },
             exclude: Exclude { paths },
         }

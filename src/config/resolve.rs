@@ -13,6 +13,7 @@ use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
+use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -250,7 +251,7 @@ impl Config {
         // Everything that is wrong is said at once: with what was found, and with what was not.
         match RuleSet::new(options) {
             Ok(set) if problems.is_empty() => Ok(set),
-            Err(error @ (PackError::UnknownRules(_) | PackError::WrongGlob(_))) if problems.is_empty() => {
+            Err(error) if problems.is_empty() && !matches!(error, PackError::Invalid(_)) => {
                 Err(ConfigError::Rules { path: PathBuf::from(REPOSITORY_FILE), error })
             }
             other => {
@@ -269,6 +270,14 @@ impl Config {
     /// A baseline or an exclusion that is wrong.
     pub fn rule_options(&self) -> Result<(RuleOptions, Vec<Problem>), ConfigError> {
         let rules = &self.repository.rules;
+        let usual = Parameters::default();
+        let parameters = Parameters {
+            protected_branches: globs(
+                "[rules] protected_branches",
+                rules.protected_branches.iter().flatten(),
+            )?,
+            large_file: rules.large_file_kib.map_or(usual.large_file, |kib| kib.saturating_mul(1024)),
+        };
         let baseline = match &self.baseline {
             Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
             None => Baseline::default(),
@@ -288,21 +297,27 @@ impl Config {
             packs: sources.packs,
             ast_grep: sources.ast_grep,
             excluded: self.excluded()?,
+            parameters,
         };
         Ok((options, sources.problems))
     }
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
-        let invalid = |error: globset::Error| ConfigError::Inconsistent {
-            path: PathBuf::from(REPOSITORY_FILE),
-            message: format!("[exclude] paths: {error}"),
-        };
-        let mut globs = GlobSetBuilder::new();
-        for pattern in &self.repository.exclude.paths {
-            globs.add(Glob::new(pattern).map_err(invalid)?);
-        }
-        globs.build().map_err(invalid)
+        globs("[exclude] paths", self.repository.exclude.paths.iter())
     }
+}
+
+/// The globs of a key.
+fn globs<'a>(key: &str, patterns: impl Iterator<Item = &'a String>) -> Result<GlobSet, ConfigError> {
+    let invalid = |error: globset::Error| ConfigError::Inconsistent {
+        path: PathBuf::from(REPOSITORY_FILE),
+        message: format!("{key}: {error}"),
+    };
+    let mut globs = GlobSetBuilder::new();
+    for pattern in patterns {
+        globs.add(Glob::new(pattern).map_err(invalid)?);
+    }
+    globs.build().map_err(invalid)
 }
 
 fn tiers(section: &HookSection) -> Vec<&str> {

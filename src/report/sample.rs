@@ -1,7 +1,7 @@
 //! Reports as the stages before would leave them, for tests.
 
 use super::{Mode, Report};
-use crate::change::{Tip, sample};
+use crate::change::{Surroundings, Tip, sample};
 use crate::check::check;
 use crate::check::finding::Source;
 use crate::check::pack::{PackSource, RuleOptions, RuleSet};
@@ -88,7 +88,7 @@ pub(super) fn report(files: &[(&str, &str)], rules: &RuleSet) -> Report {
         hook: "pre-commit".to_owned(),
     };
     let mut report = Report::new(Mode::Review, attribution, None, Tip::Index);
-    report.findings = check(&changes, rules).findings;
+    report.findings = check(&changes, &Surroundings::default(), rules).findings;
     // Whatever the bundled packs may come to say of the same code.
     report.findings.retain(|finding| finding.source != Source::Rule || finding.rule.starts_with("ours/"));
     report.changes = route(changes, &Policy::RulesOnly("rules only".to_owned()));

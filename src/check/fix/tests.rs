@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::sample;
+use crate::change::{Surroundings, sample};
 use crate::check::check;
 use crate::check::pack::{PackSource, RuleOptions};
 
@@ -22,7 +22,7 @@ fn rules(written: &[(&str, &str, &str, &str)]) -> RuleSet {
 /// The mended text, or why there is none.
 fn mended(rules: &RuleSet, path: &str, old: Option<&str>, new: &str) -> Result<String, String> {
     let changes = [sample::classified(path, old, Some(new))];
-    let findings = check(&changes, rules).findings;
+    let findings = check(&changes, &Surroundings::default(), rules).findings;
     let findings: Vec<_> = findings.iter().collect();
     mend(&changes[0], &findings, rules, &ParseLimits::default()).map(|mended| mended.after)
 }
@@ -94,7 +94,7 @@ fn what_moved_from_another_file_is_not_mended() {
         sample::classified("a.txt.in", Some(&format!("{block}rest\n")), Some("rest\n")),
         sample::classified("b.txt.in", Some("rest\n"), Some(&format!("rest\n{block}ab more\n"))),
     ];
-    let findings = check(&changes, &rules).findings;
+    let findings = check(&changes, &Surroundings::default(), &rules).findings;
     let findings: Vec<_> = findings.iter().collect();
     let mended = mend(&changes[1], &findings, &rules, &ParseLimits::default()).ok().unwrap();
     assert_eq!(mended.after, "rest\none line\nab\nb more\n");

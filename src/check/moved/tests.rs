@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::change::sample;
+use crate::change::{Surroundings, sample};
 use crate::check::check;
 use crate::check::pack::RuleSet;
 
@@ -8,7 +8,7 @@ use crate::check::pack::RuleSet;
 fn found(changes: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
     let changes: Vec<_> =
         changes.iter().map(|(path, old, new)| sample::classified(path, *old, *new)).collect();
-    let findings = check(&changes, &RuleSet::bundled()).findings;
+    let findings = check(&changes, &Surroundings::default(), &RuleSet::bundled()).findings;
     findings.iter().map(|finding| format!("{}:{} {}", finding.path, finding.line, finding.rule)).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ast_grep_config::{
     DenyUnknownKeys, SerializableRule, SerializableRuleConfig, SerializableRuleCore, Transformation,
@@ -33,6 +34,7 @@ struct WrittenPack {
     languages: Vec<Spanned<String>>,
     #[serde(default)]
     secrets: bool,
+    ignores: Option<Vec<String>>,
     #[serde(default)]
     rule: Vec<Spanned<WrittenRule>>,
 }
@@ -89,22 +91,31 @@ pub(super) fn parse(file: &str, text: &str) -> Written {
         problems.push(problem(0, "a pack of secrets reads any text: remove `languages`".to_owned()));
     }
     let mut rules = Vec::new();
+    let ignores = written.ignores.map(|globs| Arc::new(of_pack(globs)));
     for rule in written.rule {
         let start = rule.span().start;
         let (rule, mut faults) = build(rule.into_inner());
         if written.languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
             faults.push("has `ast`, but its pack has no `languages`".to_owned());
         }
+        let is_survey = matches!(rule.body, Body::Builtin(builtin) if builtin.is_survey());
+        if !written.languages.is_empty() && is_survey {
+            faults.push("looks at names and modes: its pack can have no `languages`".to_owned());
+        }
         if faults.is_empty() {
             let (languages, file) = (languages.clone(), file.to_owned());
-            let line = line_at(text, start);
-            rules.push(Rule { languages, secret: written.secrets, file, line, ..rule });
+            let (pack_ignores, line) = (ignores.clone(), line_at(text, start));
+            rules.push(Rule { languages, secret: written.secrets, file, pack_ignores, line, ..rule });
         } else {
             let faults = faults.iter().map(|fault| format!("rule `{}` {fault}", rule.id));
             problems.extend(faults.map(|fault| problem(start, fault)));
         }
     }
     Written { languages, rules, problems }
+}
+
+fn of_pack(globs: Vec<String>) -> LazyGlobs {
+    LazyGlobs::new(globs.into_iter().map(Glob::of_pack).collect())
 }
 
 /// Byte of the text, and what is wrong there.
@@ -124,6 +135,7 @@ fn salvage(text: &str) -> (WrittenPack, Vec<Fault>) {
     for (key, value) in root.into_inner() {
         let read = match key.get_ref().as_ref() {
             "languages" => Vec::deserialize(ValueDeserializer::from(value)).map(|it| pack.languages = it),
+            "ignores" => Vec::deserialize(ValueDeserializer::from(value)).map(|it| pack.ignores = Some(it)),
             "secrets" => bool::deserialize(ValueDeserializer::from(value)).map(|it| pack.secrets = it),
             "rule" => {
                 let span = value.span();
@@ -274,9 +286,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
             },
         }
     };
-    let globs = |globs: Option<Vec<String>>| {
-        globs.map(|globs| LazyGlobs::new(globs.into_iter().map(Glob::of_pack).collect()))
-    };
+    let globs = |globs: Option<Vec<String>>| globs.map(of_pack);
     let rule = Rule {
         id,
         severity: written.severity.unwrap_or(Severity::Info),
@@ -294,6 +304,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
         body,
         files: globs(written.files),
         ignores: globs(written.ignores),
+        pack_ignores: None,
     };
     (rule, faults)
 }

@@ -1,12 +1,12 @@
 //! What comments silence, and what is said of those that do not.
 
-use crate::change::{ChangeClass, ClassifiedChange, sample};
+use crate::change::{ChangeClass, ClassifiedChange, Surroundings, sample};
 use crate::check::pack::{RuleOptions, RuleSet};
 use crate::check::{Checked, check};
 
 fn run_with(rules: &RuleSet, path: &str, old: Option<&str>, new: &str) -> Checked {
     let change: ClassifiedChange = sample::classified(path, old, Some(new));
-    check(&[change], rules)
+    check(&[change], &Surroundings::default(), rules)
 }
 
 /// `line rule` of each finding, and after a bar the reasons of those that are silenced.
@@ -100,6 +100,7 @@ fn what_only_looks_like_one_silences_nothing() {
     assert_eq!(said("a.py", None, "# hookgate-ignored: python/breakpoint\n"), " | ");
     let prose = "    # hookgate-ignore: python/breakpoint an example\n";
     assert_eq!(said("README.md", None, prose), " | ");
+    assert_eq!(said("README.md", None, "write `<!-- hookgate-ignore: … -->`\n"), " | ");
 }
 
 #[test]
@@ -141,7 +142,7 @@ fn unused_ones_are_reported_where_the_change_makes_them_so() {
     assert_eq!(said("a.js", None, excluded), " | ");
     assert_eq!(said("a.test.js", None, excluded), "1 hookgate/unused-suppression | ");
     // Nor does a rule about syntax where there is none.
-    assert_eq!(said("a.py", None, &format!("{comment}{}", "(".repeat(2000))), " | ");
+    assert_eq!(said("a.py", None, &format!("{comment}{}\n", "(".repeat(2000))), " | ");
 }
 
 #[test]
@@ -164,8 +165,18 @@ fn a_secret_is_silenced_with_a_reason_only() {
     let parsed = sample::parsed("a.py", None, Some(&format!("{named} a revoked one\n")));
     let class = ChangeClass::Vendored;
     let change = ClassifiedChange { parsed, class, because: String::new(), units: Vec::new() };
-    let checked = check(&[change], &RuleSet::bundled());
+    let checked = check(&[change], &Surroundings::default(), &RuleSet::bundled());
     assert_eq!((checked.findings.len(), checked.suppressed.len()), (0, 1));
+}
+
+#[test]
+fn what_is_found_beside_the_text_is_silenced_for_the_file_only() {
+    let rule = "git/illegal-windows-name";
+    assert_eq!(said("aux.py", None, "x = 1\n"), format!("1 {rule} | "));
+    let line = format!("x = 1  # hookgate-ignore: {rule} why\n");
+    assert_eq!(said("aux.py", None, &line), format!("1 {rule}, 1 hookgate/wrong-suppression | "));
+    let file = format!("# hookgate-ignore-file: {rule} no Windows here\nx = 1\n");
+    assert_eq!(said("aux.py", None, &file), " | comment on line 1: no Windows here");
 }
 
 #[test]

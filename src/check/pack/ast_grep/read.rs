@@ -156,6 +156,7 @@ fn of(config: &RuleConfig<Language>) -> Rule {
         body: Body::Syntax(Box::new((**config).clone())),
         files: None,
         ignores: None,
+        pack_ignores: None,
     }
 }
 

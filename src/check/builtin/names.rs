@@ -1,0 +1,124 @@
+//! Names that some file system cannot tell apart, or cannot have.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Remark, Survey};
+use crate::git::RepoPath;
+
+impl Survey<'_> {
+    /// Paths that were not there before.
+    fn new_paths(&self) -> impl Iterator<Item = &RepoPath> {
+        self.changes.iter().filter_map(|change| {
+            let (old, new) = (&change.parsed.change.old, &change.parsed.change.new);
+            let path = &new.as_ref()?.path;
+            old.as_ref().is_none_or(|old| old.path != *path).then_some(path)
+        })
+    }
+}
+
+/// A new path and another of the new side that differ in nothing but case.
+struct Clash {
+    new: RepoPath,
+    other: String,
+    are_directories: bool,
+}
+
+pub(super) fn case_conflicts(survey: &Survey<'_>) -> Vec<Remark> {
+    remarks(clashes(survey).into_iter().filter(|clash| !clash.are_directories))
+}
+
+pub(super) fn directory_case_conflicts(survey: &Survey<'_>) -> Vec<Remark> {
+    remarks(clashes(survey).into_iter().filter(|clash| clash.are_directories))
+}
+
+fn remarks(clashes: impl Iterator<Item = Clash>) -> Vec<Remark> {
+    let remark = |clash: Clash| {
+        let kind = if clash.are_directories { "in a directory whose" } else { "this path; its" };
+        let message = format!("{kind} name differs from `{}` in nothing but case", clash.other);
+        Remark { path: clash.new, message: Some(message) }
+    };
+    clashes.map(remark).collect()
+}
+
+/// Each pair once, at the new path; of two new ones at the later.
+fn clashes(survey: &Survey<'_>) -> Vec<Clash> {
+    let new: HashSet<_> = survey.new_paths().map(RepoPath::as_bytes).collect();
+    let wanted: HashSet<_> = new.iter().flat_map(|path| parts(path)).map(|(part, _)| fold(part)).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    // By folded name, what has it: spelling, whether it is a directory, and a new path below it.
+    let mut spellings: HashMap<String, Vec<(&[u8], bool, Option<&RepoPath>)>> = HashMap::new();
+    let mut before: &[u8] = b"";
+    for entry in &survey.surroundings.entries {
+        let path = entry.path.as_bytes();
+        let is_new = new.contains(path);
+        let shared = before.iter().zip(path).take_while(|(one, other)| one == other).count();
+        for (part, is_directory) in parts(path) {
+            // Neighbours share directories, which were looked at with the first of them.
+            if part.len() < shared && is_directory && !is_new {
+                continue;
+            }
+            let folded = fold(part);
+            if !wanted.contains(&folded) {
+                continue;
+            }
+            let known = spellings.entry(folded).or_default();
+            match known.iter_mut().find(|(spelling, ..)| *spelling == part) {
+                Some((_, _, below)) if is_new => _ = below.get_or_insert(&entry.path),
+                Some(_) => {}
+                None => known.push((part, is_directory, is_new.then_some(&entry.path))),
+            }
+        }
+        before = path;
+    }
+    let mut clashes = Vec::new();
+    for known in spellings.values().filter(|known| known.len() > 1) {
+        let Some(at) = known.iter().rposition(|(_, _, below)| below.is_some()) else { continue };
+        let (spelling, is_directory, Some(path)) = known[at] else { continue };
+        let Some(other) = known.iter().find(|(other, ..)| *other != spelling) else { continue };
+        clashes.push(Clash {
+            new: path.clone(),
+            other: RepoPath::new(other.0).to_string(),
+            are_directories: is_directory && other.1,
+        });
+    }
+    clashes.sort_by(|one, other| (&one.new, &one.other).cmp(&(&other.new, &other.other)));
+    clashes
+}
+
+/// Every directory that leads to a path, and the path itself, each with whether it is a directory.
+fn parts(path: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
+    let directories = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    directories.map(|(at, _)| (&path[..at], true)).chain([(path, false)])
+}
+
+fn fold(part: &[u8]) -> String {
+    String::from_utf8_lossy(part).to_lowercase()
+}
+
+/// The rules of <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>.
+pub(super) fn illegal_on_windows(survey: &Survey<'_>) -> Vec<Remark> {
+    let remark = |path: &RepoPath| {
+        let text = path.to_text();
+        let reason = text.split('/').find_map(why_illegal)?;
+        Some(Remark { path: path.clone(), message: Some(format!("Windows cannot have this path: {reason}")) })
+    };
+    survey.new_paths().filter_map(remark).collect()
+}
+
+fn why_illegal(name: &str) -> Option<String> {
+    if let Some(character) = name.chars().find(|&it| it < ' ' || r#"<>:"\|?*"#.contains(it)) {
+        return Some(format!("{character:?} is in a name"));
+    }
+    if name.ends_with(['.', ' ']) {
+        return Some("a name ends with a dot or a space".to_owned());
+    }
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_uppercase();
+    let numbered = ["COM", "LPT"].iter().find_map(|device| stem.strip_prefix(device));
+    let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+        || numbered.is_some_and(|port| {
+            port.chars().count() == 1 && port.chars().all(|it| matches!(it, '0'..='9' | '¹' | '²' | '³'))
+        });
+    is_device.then(|| format!("`{stem}` is the name of a device"))
+}
