@@ -8,5 +8,6 @@ mod collect;
 mod commit;
 mod coverage;
 mod limits;
+mod packs;
 mod push;
 mod review;

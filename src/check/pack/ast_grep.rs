@@ -41,9 +41,8 @@ pub struct AstGrepProject {
     language_globs: Option<BTreeMap<String, Vec<String>>>,
     custom_languages: Option<BTreeMap<String, CustomLanguage>>,
     language_injections: Vec<IgnoredAny>,
-    /// The file of the settings.
     #[serde(skip)]
-    pub file: String,
+    settings: PackSource,
     /// The files in `rule_dirs`.
     #[serde(skip)]
     pub rules: Vec<PackSource>,
@@ -70,20 +69,23 @@ impl AstGrepProject {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Problem> {
-        match yaml::Document::whole(text).read::<Self>() {
-            Ok(settings) => Ok(Self { file: file.to_owned(), ..settings }),
-            Err((line, message)) => Err(Problem { file: file.to_owned(), line, message }),
+    pub fn parse(settings: PackSource) -> Result<Self, Problem> {
+        match yaml::Document::whole(&settings.text).read::<Self>() {
+            Ok(project) => Ok(Self { settings, ..project }),
+            Err((line, message)) => Err(settings.problem(line, message)),
         }
     }
 
     /// The directory of the settings, from the top of the work tree.
     fn root(&self) -> &str {
-        Path::new(&self.file).parent().and_then(Path::to_str).unwrap_or_default()
+        Path::new(&self.settings.file).parent().and_then(Path::to_str).unwrap_or_default()
     }
 
-    fn problem(&self, message: String) -> Problem {
-        Problem { file: self.file.clone(), line: 0, message }
+    /// What is wrong with a key of the settings.
+    #[must_use]
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        let line = yaml::Document::whole(&self.settings.text).line_of(key).unwrap_or_default();
+        self.settings.problem(line, format!("`{key}`: {message}"))
     }
 }
 
