@@ -59,11 +59,16 @@ pub fn plain_message(message: &str) -> String {
             return format!("unknown {what} `{written}`{}", instead(written, &known));
         }
     }
-    if message == "wanted string or table" {
-        return "expected a string in quotes".to_owned();
-    }
-    if message.starts_with("data did not match any variant") {
-        return "this has a form that is not known here".to_owned();
+    // What TOML's and YAML's readers, and serde for a choice of forms, say in no such form.
+    match message {
+        "wanted string or table" => return "expected a string in quotes".to_owned(),
+        "expected string scalar" => return "expected a string".to_owned(),
+        "expected sequence start" => return "expected a list".to_owned(),
+        "expected mapping start" => return "expected a section with keys of its own".to_owned(),
+        _ if message.starts_with("data did not match any variant") => {
+            return "this has a form that is not known here".to_owned();
+        }
+        _ => {}
     }
     if let Some(key) = message.strip_prefix("missing field ") {
         return format!("{key} is missing");
@@ -105,5 +110,28 @@ mod tests {
         assert_eq!(one_line("a\u{1b}[2J\n\tb\u{202e}c", 40), "a\\u{1b}[2J b\\u{202e}c");
         assert_eq!(one_line("a\u{9b}é", 40), "a\\u{9b}é");
         assert_eq!(one_line("one two", 5), "one t…");
+    }
+
+    #[test]
+    fn nothing_of_rust_is_said_about_a_file() {
+        let cases = [
+            (
+                "unknown field `sevrity`, expected one of `id`, `severity`",
+                "unknown key `sevrity`; did you mean `severity`?",
+            ),
+            (
+                "unknown field `zzz`, expected one of id, severity",
+                "unknown key `zzz`; expected one of: id, severity",
+            ),
+            ("unknown variant `fatal`, expected `error`", "unknown word `fatal`; expected one of: error"),
+            ("invalid type: integer `3`, expected a sequence", "invalid type: integer `3`, expected a list"),
+            ("invalid type: map, expected a string", "invalid type: section, expected a string in quotes"),
+            ("missing field `rule`", "`rule` is missing"),
+            ("data did not match any variant of untagged enum Fix", "this has a form that is not known here"),
+            ("unclosed array, expected `]`", "unclosed array, expected `]`"),
+        ];
+        for (serde, plain) in cases {
+            assert_eq!(plain_message(serde), plain);
+        }
     }
 }

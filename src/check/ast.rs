@@ -6,7 +6,7 @@ use ast_grep_config::{GlobalRules, RuleConfig};
 use ast_grep_core::matcher::MatcherExt;
 use ast_grep_core::replacer::Replacer;
 use ast_grep_core::tree_sitter::StrDoc;
-use ast_grep_core::{Matcher, NodeMatch};
+use ast_grep_core::{AstGrep, Matcher, NodeMatch};
 
 use super::finding::Fix;
 use super::rule::{Body, Match, Rule};
@@ -68,21 +68,31 @@ impl SyntaxRules {
         if by_kind.is_empty() {
             return;
         }
-        let mut cursor = tree.root().walk();
-        loop {
-            let node = cursor.node();
+        each_node(tree.ast(), |node| {
             let kind = usize::from(node.kind_id());
             for &(rule, compiled) in by_kind.get(kind).map_or(&[][..], Vec::as_slice) {
-                let Some(found) = compiled.matcher.match_node(tree.ast().adopt(node)) else { continue };
-                matches.push(matched(rule, compiled, &found));
-            }
-            if cursor.goto_first_child() {
-                continue;
-            }
-            while !cursor.goto_next_sibling() {
-                if !cursor.goto_parent() {
-                    return;
+                if let Some(found) = compiled.matcher.match_node(tree.ast().adopt(node)) {
+                    matches.push(matched(rule, compiled, &found));
                 }
+            }
+        });
+    }
+}
+
+/// Visits every node of a tree, parents first.
+pub(super) fn each_node<'t>(
+    tree: &'t AstGrep<StrDoc<Language>>,
+    mut visit: impl FnMut(tree_sitter::Node<'t>),
+) {
+    let mut cursor = tree.root().get_inner_node().walk();
+    loop {
+        visit(cursor.node());
+        if cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return;
             }
         }
     }

@@ -84,8 +84,8 @@ pub struct RuleOptions {
     pub parameters: Parameters,
 }
 
-/// A pack as it was read.
-#[derive(Clone, Debug)]
+/// A pack, or another file with rules, as it was read.
+#[derive(Clone, Debug, Default)]
 pub struct PackSource {
     /// What messages call the file.
     pub file: String,
@@ -442,5 +442,22 @@ mod tests {
     fn every_bundled_rule_matches_its_bad_examples_and_none_of_its_good_ones() {
         let problems = RuleSet::bundled().verify();
         assert!(problems.is_empty(), "{}", Lines(&problems));
+    }
+
+    #[test]
+    fn the_pack_of_the_documentation_loads() {
+        let page = include_str!("../../docs/rules.md");
+        let pack = page.split("```toml\n").skip(1).find(|it| it.contains("[[rule.tests]]")).unwrap();
+        let text = pack.split("```").next().unwrap().to_owned();
+        let packs = vec![PackSource { file: "docs/rules.md".to_owned(), text }];
+        let set = RuleSet::new(RuleOptions { packs, ..RuleOptions::default() }).unwrap();
+        assert_eq!(set.parsed_packs(), ["docs/rules.md"]);
+    }
+
+    #[test]
+    fn the_documentation_names_every_bundled_pack() {
+        let page = include_str!("../../docs/rules.md");
+        let missing: Vec<_> = bundled_packs().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

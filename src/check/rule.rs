@@ -137,7 +137,7 @@ impl Rule {
         let error = [Some(pattern), except.as_ref()].into_iter().flatten().find_map(|p| p.build().err())?;
         let error = match error {
             ::regex::Error::CompiledTooBig(limit) => {
-                format!("compiled, it takes more than the {} KiB that one may take", limit >> 10)
+                format!("compiled, it takes more than {} MiB, the most that one may take", limit >> 20)
             }
             // The last line says what is wrong, those above draw where.
             error => {

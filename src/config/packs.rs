@@ -145,23 +145,26 @@ impl Reader<'_> {
     /// Reads the rules of an ast-grep project.
     fn project(&mut self, settings: &str) {
         let Some(source) = self.source(settings.to_owned()) else { return };
-        let mut project = match AstGrepProject::parse(&source.file, &source.text) {
+        let mut project = match AstGrepProject::parse(source) {
             Ok(project) => project,
             Err(problem) => return self.sources.problems.push(problem),
         };
         let directory = settings.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let mut all = |key: &str, written: &[String]| {
+        let mut all = |key, written: &[String]| {
             let mut found = Vec::new();
             for path in written {
                 match self.find(directory, path) {
                     Ok(path) => found.extend(self.files(&path, YAML)),
-                    Err(fault) => self.problem(settings, format!("`{key}`: `{path}` {fault}")),
+                    Err(fault) => {
+                        self.sources.problems.push(project.problem(key, &format!("`{path}` {fault}")));
+                    }
                 }
             }
             found.into_iter().filter_map(|file| self.source(file)).collect()
         };
-        project.rules = all("ruleDirs", &project.rule_dirs);
-        project.utils = all("utilDirs", project.util_dirs.as_deref().unwrap_or_default());
+        let rules = all("ruleDirs", &project.rule_dirs);
+        let utils = all("utilDirs", project.util_dirs.as_deref().unwrap_or_default());
+        (project.rules, project.utils) = (rules, utils);
         self.sources.ast_grep.push(project);
     }
 

@@ -10,6 +10,7 @@ mod coverage;
 mod fix;
 mod limits;
 mod output;
+mod packs;
 mod push;
 mod review;
 mod rules_command;

@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use ast_grep_config::{CombinedScan, RuleConfig, Severity as TheirSeverity};
-use ast_grep_core::AstGrep;
+use ast_grep_core::matcher::MatcherExt;
 use ast_grep_core::tree_sitter::StrDoc;
+use ast_grep_core::{AstGrep, Matcher};
 use globset::GlobSet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -25,7 +26,7 @@ use serde::de::IgnoredAny;
 use super::{PackSource, Problem};
 use crate::change::language::Language;
 use crate::change::parse::{ParseLimits, parse_text};
-use crate::check::ast::matched;
+use crate::check::ast::{each_node, matched};
 use crate::check::rule::{Match, Rule, Text};
 use crate::git::RepoPath;
 use language::Languages;
@@ -41,9 +42,8 @@ pub struct AstGrepProject {
     language_globs: Option<BTreeMap<String, Vec<String>>>,
     custom_languages: Option<BTreeMap<String, CustomLanguage>>,
     language_injections: Vec<IgnoredAny>,
-    /// The file of the settings.
     #[serde(skip)]
-    pub file: String,
+    settings: PackSource,
     /// The files in `rule_dirs`.
     #[serde(skip)]
     pub rules: Vec<PackSource>,
@@ -70,20 +70,23 @@ impl AstGrepProject {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Problem> {
-        match yaml::Document::whole(text).read::<Self>() {
-            Ok(settings) => Ok(Self { file: file.to_owned(), ..settings }),
-            Err((line, message)) => Err(Problem { file: file.to_owned(), line, message }),
+    pub fn parse(settings: PackSource) -> Result<Self, Problem> {
+        match yaml::Document::whole(&settings.text).read::<Self>() {
+            Ok(project) => Ok(Self { settings, ..project }),
+            Err((line, message)) => Err(settings.problem(line, message)),
         }
     }
 
     /// The directory of the settings, from the top of the work tree.
     fn root(&self) -> &str {
-        Path::new(&self.file).parent().and_then(Path::to_str).unwrap_or_default()
+        Path::new(&self.settings.file).parent().and_then(Path::to_str).unwrap_or_default()
     }
 
-    fn problem(&self, message: String) -> Problem {
-        Problem { file: self.file.clone(), line: 0, message }
+    /// What is wrong with a key of the settings.
+    #[must_use]
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        let line = yaml::Document::whole(&self.settings.text).line_of(key).unwrap_or_default();
+        self.settings.problem(line, format!("`{key}`: {message}"))
     }
 }
 
@@ -101,8 +104,8 @@ pub(super) struct AstGrepRules {
     /// Each rule compiled, at the same index.
     configs: Vec<RuleConfig<Language>>,
     by_id: HashMap<String, usize>,
-    /// Indices of the rules that run, by language.
-    running: BTreeMap<Language, Vec<usize>>,
+    /// The rules that run, by language.
+    running: BTreeMap<Language, Running>,
     /// Index of the rule about comments without effect.
     unused: Option<usize>,
     languages: Languages,
@@ -127,7 +130,7 @@ impl AstGrepRules {
             set.unsupported.extend(read.unsupported);
             for (rule, config) in read.rules {
                 if config.severity != TheirSeverity::Off || is_switched_on(&config.id) {
-                    set.running.entry(config.language).or_default().push(set.rules.len());
+                    set.running.entry(config.language).or_default().push(set.rules.len(), &config);
                 }
                 set.push(rule, config);
             }
@@ -154,8 +157,7 @@ impl AstGrepRules {
         &self.unsupported
     }
 
-    /// Adds the matches of the wanted rules. All rules run even if few are wanted: whether a comment
-    /// is without effect depends on all of them.
+    /// Adds the matches of the wanted rules.
     pub(super) fn find<'r>(
         &'r self,
         path: &RepoPath,
@@ -202,8 +204,29 @@ impl AstGrepRules {
         wanted: &impl Fn(&Rule) -> bool,
         matches: &mut Vec<Match<'r>>,
     ) {
-        let running = self.running.get(tree.lang()).map_or(&[][..], Vec::as_slice);
-        let here = running.iter().filter(|&&index| self.rules[index].reads(path));
+        let nothing = Running::default();
+        let running = self.running.get(tree.lang()).unwrap_or(&nothing);
+        // ast-grep looks for its comments at every node, and few files have one. Where one is, all
+        // rules run even if few are wanted: whether it is without effect depends on all of them.
+        if !tree.source().contains("ast-grep-ignore") {
+            let mut is_tried = vec![false; self.rules.len()];
+            for &index in &running.rules {
+                is_tried[index] = self.rules[index].reads(path) && wanted(&self.rules[index]);
+            }
+            each_node(tree, |node| {
+                let kind = usize::from(node.kind_id());
+                for &index in running.by_kind.get(kind).map_or(&[][..], Vec::as_slice) {
+                    let (rule, config) = (&self.rules[index], &self.configs[index]);
+                    if is_tried[index]
+                        && let Some(found) = config.matcher.match_node(tree.adopt(node))
+                    {
+                        matches.push(matched(rule, config, &found));
+                    }
+                }
+            });
+            return;
+        }
+        let here = running.rules.iter().filter(|&&index| self.rules[index].reads(path));
         let mut scan = CombinedScan::new(here.map(|&index| &self.configs[index]).collect());
         if let Some(unused) = self.unused {
             scan.set_unused_suppression_rule(&self.configs[unused]);
@@ -213,6 +236,27 @@ impl AstGrepRules {
             if wanted(rule) {
                 matches.extend(found.iter().map(|found| matched(rule, config, found)));
             }
+        }
+    }
+}
+
+/// The rules that run in a language.
+#[derive(Default)]
+struct Running {
+    /// Their indices.
+    rules: Vec<usize>,
+    /// The same by the kind of node that they can match.
+    by_kind: Vec<Vec<usize>>,
+}
+
+impl Running {
+    fn push(&mut self, index: usize, config: &RuleConfig<Language>) {
+        self.rules.push(index);
+        for kind in &config.matcher.potential_kinds().unwrap_or_default() {
+            if self.by_kind.len() <= kind {
+                self.by_kind.resize_with(kind + 1, Vec::new);
+            }
+            self.by_kind[kind].push(index);
         }
     }
 }

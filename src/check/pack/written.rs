@@ -186,9 +186,7 @@ fn salvage_rule(rule: Spanned<DeValue<'_>>, faults: &mut Vec<Fault>) -> Option<S
             offset = span.start;
         }
         faults.push((offset, format!("rule `{id}`: {message}")));
-        if wrong.and_then(|key| table.remove(&key)).is_none() {
-            return None;
-        }
+        wrong.and_then(|key| table.remove(&key))?;
     }
 }
 

@@ -38,17 +38,17 @@ impl Languages {
                 Named::WithoutGrammar => None,
                 Named::Unknown => {
                     problems
-                        .push(project.problem(format!("`languageGlobs`: no language is called `{name}`")));
+                        .push(project.problem("languageGlobs", &format!("no language is called `{name}`")));
                     continue;
                 }
             };
             for glob in globs {
                 match GlobBuilder::new(glob).literal_separator(true).build() {
                     Ok(glob) => self.globs.push((glob.compile_matcher(), language)),
-                    Err(error) => problems.push(project.problem(format!(
-                        "`languageGlobs` of {name} has a wrong glob `{glob}`: {}",
-                        error.kind()
-                    ))),
+                    Err(error) => {
+                        let message = format!("{name} has a wrong glob `{glob}`: {}", error.kind());
+                        problems.push(project.problem("languageGlobs", &message));
+                    }
                 }
             }
         }

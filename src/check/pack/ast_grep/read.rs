@@ -7,6 +7,7 @@ use ast_grep_config::{
     Severity as TheirSeverity,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::language::{Named, named};
 use super::yaml::{Document, Fault};
@@ -51,21 +52,20 @@ enum WrittenGlob {
 pub(super) fn project(project: &AstGrepProject) -> Read {
     let mut read = Read::default();
     if !project.language_injections.is_empty() {
-        read.unsupported.push(project.problem(
-            "`languageInjections` has no effect: of code within other code, only scripts and styles in HTML are read"
-                .to_owned(),
-        ));
+        let message = "no effect here: of code within other code, only scripts and styles in HTML are read";
+        read.unsupported.push(project.problem("languageInjections", message));
     }
     let globals = utils(project, &mut read);
     for source in &project.rules {
-        let documents = Document::all(&source.text);
+        // Documents without content are none to ast-grep, which counts them for the ids that it gives.
+        let mut documents = Document::all(&source.text);
+        documents.retain(|document| !matches!(document.read::<Option<IgnoredAny>>(), Ok(None)));
         let stem = Path::new(&source.file).file_stem().unwrap_or_default().to_string_lossy();
         for (index, document) in documents.iter().enumerate() {
             let default_id = if documents.len() == 1 { stem.to_string() } else { format!("{stem}-{index}") };
             match rule(project, source, document, default_id, &globals) {
-                Ok(None) => {}
-                Ok(Some(Found::Rule(rule, config))) => read.rules.push((*rule, *config)),
-                Ok(Some(Found::WithoutGrammar(id, language))) => {
+                Ok(Found::Rule(rule, config)) => read.rules.push((*rule, *config)),
+                Ok(Found::WithoutGrammar(id, language)) => {
                     let message = format!("rule `{id}` does not run: hookgate has no grammar for {language}");
                     read.unsupported.push(source.problem(document.line, message));
                 }
@@ -81,22 +81,22 @@ enum Found {
     WithoutGrammar(String, String),
 }
 
-/// One rule; none for an empty document.
+/// One rule.
 fn rule(
     project: &AstGrepProject,
     source: &PackSource,
     document: &Document,
     default_id: String,
     globals: &GlobalRules,
-) -> Result<Option<Found>, Fault> {
-    let Some(head) = document.read::<Option<Head>>()? else { return Ok(None) };
+) -> Result<Found, Fault> {
+    let head: Head = document.read()?;
     let id = if head.id.is_empty() { default_id } else { head.id };
     let Some(language) = head.language else {
         return Err((document.line, format!("rule `{id}` needs a `language`")));
     };
     match named(&language, project) {
         Named::Known(_) => {}
-        Named::WithoutGrammar => return Ok(Some(Found::WithoutGrammar(id, language))),
+        Named::WithoutGrammar => return Ok(Found::WithoutGrammar(id, language)),
         Named::Unknown => {
             let line = document.line_of("language").unwrap_or(document.line);
             return Err((line, format!("rule `{id}`: no language is called `{language}`")));
@@ -123,7 +123,7 @@ fn rule(
     if let Some(fault) = rule.fault() {
         return Err((document.line, fault));
     }
-    Ok(Some(Found::Rule(Box::new(rule), Box::new(config))))
+    Ok(Found::Rule(Box::new(rule), Box::new(config)))
 }
 
 /// A rule in hookgate's terms. What stands below the first line of a note explains it.

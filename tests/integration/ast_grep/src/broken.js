@@ -1,0 +1,3 @@
+console.log("broken"
+function ( {
+console.log(2 == 3);

@@ -1,0 +1,4 @@
+console.log("crlf");
+x == y;
+	console.log(`
+`);

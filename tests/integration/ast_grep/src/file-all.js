@@ -1,0 +1,3 @@
+// ast-grep-ignore
+
+console.log(1 == 1);

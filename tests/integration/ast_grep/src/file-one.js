@@ -1,0 +1,4 @@
+// ast-grep-ignore: no-console
+
+console.log(1 == 1);
+console.debug();

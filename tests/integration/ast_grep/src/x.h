@@ -1,0 +1,3 @@
+namespace a {
+inline void f() { again: goto again; }
+}

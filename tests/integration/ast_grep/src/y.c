@@ -1,0 +1,1 @@
+int g() { end: goto end; }
