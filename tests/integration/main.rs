@@ -4,6 +4,7 @@
 mod harness;
 
 mod bad_input;
+mod checks;
 mod collect;
 mod commit;
 mod coverage;

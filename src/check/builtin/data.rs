@@ -143,8 +143,9 @@ pub(super) fn invalid_xml(text: &Text<'_>) -> Vec<Hit> {
     let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
     let Err(error) = Document::parse_with_options(text, options) else { return Vec::new() };
     let is_excused = match error {
-        // A part of a document leaves the names that the whole declares undeclared.
-        XmlError::UnknownNamespace(..) => true,
+        // A part of a document leaves the names that the whole declares undeclared, and a file of
+        // comments is filled in later.
+        XmlError::UnknownNamespace(..) | XmlError::NoRootNode => true,
         XmlError::UnknownEntityReference(..) => text.contains("<!DOCTYPE"),
         XmlError::EntityResolver(..)
         | XmlError::EntityReferenceLoop(_)

@@ -169,6 +169,9 @@ pub(super) fn invisible_characters(text: &Text<'_>) -> Vec<Hit> {
         let range = start..next;
         let is_meant = if is_tag(character) {
             before == Some('\u{1F3F4}')
+        } else if (before, after) == (Some('*'), Some('/')) {
+            // It keeps a glob in a comment from ending the comment.
+            true
         } else {
             is_joiner(character) && !(is_word(before) && is_word(after)) || is_in_literal(tree, &range)
         };

@@ -23,6 +23,14 @@ struct Clash {
     are_directories: bool,
 }
 
+/// One way in which a name is written.
+struct Spelling<'a> {
+    name: &'a [u8],
+    is_directory: bool,
+    /// The first new path that is written so.
+    new: Option<&'a RepoPath>,
+}
+
 pub(super) fn case_conflicts(survey: &Survey<'_>) -> Vec<Remark> {
     remarks(clashes(survey).into_iter().filter(|clash| !clash.are_directories))
 }
@@ -47,8 +55,7 @@ fn clashes(survey: &Survey<'_>) -> Vec<Clash> {
     if wanted.is_empty() {
         return Vec::new();
     }
-    // By folded name, what has it: spelling, whether it is a directory, and a new path below it.
-    let mut spellings: HashMap<String, Vec<(&[u8], bool, Option<&RepoPath>)>> = HashMap::new();
+    let mut spellings: HashMap<String, Vec<Spelling<'_>>> = HashMap::new();
     let mut before: &[u8] = b"";
     for entry in &survey.surroundings.entries {
         let path = entry.path.as_bytes();
@@ -64,23 +71,22 @@ fn clashes(survey: &Survey<'_>) -> Vec<Clash> {
                 continue;
             }
             let known = spellings.entry(folded).or_default();
-            match known.iter_mut().find(|(spelling, ..)| *spelling == part) {
-                Some((_, _, below)) if is_new => _ = below.get_or_insert(&entry.path),
-                Some(_) => {}
-                None => known.push((part, is_directory, is_new.then_some(&entry.path))),
+            let new = is_new.then_some(&entry.path);
+            match known.iter_mut().find(|spelling| spelling.name == part) {
+                Some(spelling) => spelling.new = spelling.new.or(new),
+                None => known.push(Spelling { name: part, is_directory, new }),
             }
         }
         before = path;
     }
     let mut clashes = Vec::new();
-    for known in spellings.values().filter(|known| known.len() > 1) {
-        let Some(at) = known.iter().rposition(|(_, _, below)| below.is_some()) else { continue };
-        let (spelling, is_directory, Some(path)) = known[at] else { continue };
-        let Some(other) = known.iter().find(|(other, ..)| *other != spelling) else { continue };
+    for known in spellings.values() {
+        let Some((here, path)) = known.iter().rev().find_map(|it| Some((it, it.new?))) else { continue };
+        let Some(other) = known.iter().find(|other| other.name != here.name) else { continue };
         clashes.push(Clash {
             new: path.clone(),
-            other: RepoPath::new(other.0).to_string(),
-            are_directories: is_directory && other.1,
+            other: RepoPath::new(other.name).to_string(),
+            are_directories: here.is_directory && other.is_directory,
         });
     }
     clashes.sort_by(|one, other| (&one.new, &one.other).cmp(&(&other.new, &other.other)));

@@ -72,6 +72,8 @@ fn mistakes_are_named_with_their_place_and_the_nearest_key() {
         "[[hooks.pre-commit.jobs]]\nrun = \"make\"\n",
         "[exclude]\npaths = [\"a/[\"]\n",
         "[rules]\ndisabled = [\"python/brekpoint\"]\n",
+        "[rules]\nprotected_branches = [\"release/[\"]\n",
+        "[rules]\nlarge_file_kib = -1\n",
     ];
     let complaints: Vec<_> = cases.into_iter().map(complaint).collect();
     insta::assert_snapshot!(complaints.join("\n"), @r#"
@@ -85,6 +87,8 @@ fn mistakes_are_named_with_their_place_and_the_nearest_key() {
     hookgate.toml:1:20: command jobs are not supported yet
     hookgate.toml: [exclude] paths: error parsing glob 'a/[': unclosed character class; missing ']'
     hookgate.toml: [rules]: no rule is called `python/brekpoint`; did you mean `python/breakpoint`?
+    hookgate.toml: [rules] protected_branches: error parsing glob 'release/[': unclosed character class; missing ']'
+    hookgate.toml:2:18: invalid value: integer `-1`, expected a whole number, 0 or more
     "#);
 }
 
