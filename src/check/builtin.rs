@@ -3,6 +3,7 @@
 
 use super::finding::Fix;
 use super::rule::{Body, Match, Rule, Text};
+use super::syntax;
 
 /// The builtin rules, by the names that packs use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -10,6 +11,8 @@ use super::rule::{Body, Match, Rule, Text};
 pub(super) enum Builtin {
     /// White space at the end of a line.
     TrailingWhitespace,
+    /// What the grammar of the language does not allow.
+    SyntaxError,
 }
 
 /// What a builtin rule found.
@@ -27,6 +30,7 @@ pub(super) fn find<'r>(rule: &'r Rule, text: &Text<'_>, matches: &mut Vec<Match<
     let Body::Builtin(builtin) = rule.body else { return };
     let hits = match builtin {
         Builtin::TrailingWhitespace => trailing_whitespace(text),
+        Builtin::SyntaxError => syntax_error(text),
     };
     matches.extend(hits.into_iter().map(|Hit { range, message, fix }| Match { rule, range, message, fix }));
 }
@@ -44,4 +48,13 @@ fn trailing_whitespace(text: &Text<'_>) -> Vec<Hit> {
         start += line.len();
     }
     hits
+}
+
+/// What is wrong with the text alone; what a change brings is [`syntax::new_error`]'s to say.
+fn syntax_error(text: &Text<'_>) -> Vec<Hit> {
+    let error = syntax::error(text);
+    error
+        .map(|error| Hit { range: error.range, message: Some(error.message), fix: None })
+        .into_iter()
+        .collect()
 }

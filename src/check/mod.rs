@@ -21,9 +21,11 @@ use crate::change::language::Language;
 use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side};
 use crate::git::RepoPath;
+use builtin::Builtin;
 use finding::{Finding, Source};
 use pack::RuleSet;
-use rule::{Match, Rule, Text};
+use rule::{Body, Match, Rule, Text};
+use syntax::SyntaxError;
 
 /// What the rules say of a change set.
 #[derive(Debug, Default)]
@@ -96,7 +98,9 @@ impl<'a> Sides<'a> {
             matches!(self.class, ChangeClass::Generated | ChangeClass::Vendored | ChangeClass::Lock);
         let wanted =
             |rule: &Rule| (rule.secret || !secrets_only) && rules.is_enabled(rule) && rule.reads(self.path);
-        let mut matches = rules.find(&self.new, wanted);
+        // What is new of syntax is not found by comparing matches.
+        let is_compared = |rule: &Rule| !matches!(rule.body, Body::Builtin(Builtin::SyntaxError));
+        let mut matches = rules.find(&self.new, |rule| is_compared(rule) && wanted(rule));
         let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
         if !matches.is_empty()
             && let Some(old) = self.old()
@@ -105,16 +109,28 @@ impl<'a> Sides<'a> {
             matches = introduced(matches, is_changed, &old, &self.new, rules);
         }
         let mut findings: Vec<_> = matches.iter().map(|found| self.finding(rules, found, &lines)).collect();
-        if !secrets_only && let Some(mut error) = syntax::new_error(self) {
+        if let Some(error) = self.syntax_error(rules, wanted) {
             // A rule that has found something there says more about it than the grammar can.
             let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
             if !findings.iter().any(known) {
-                error.excerpt = excerpt(&error.excerpt, None, rules);
                 findings.push(error);
             }
         }
         findings.sort_by(|a, b| (a.line, a.column, &a.rule).cmp(&(b.line, b.column, &b.rule)));
         findings
+    }
+
+    fn syntax_error(&self, rules: &RuleSet, wanted: impl Fn(&Rule) -> bool) -> Option<Finding> {
+        let rule = rules.rule(syntax::RULE).filter(|rule| wanted(rule))?;
+        let new = syntax::new_error(self)?;
+        let SyntaxError { range, message } = new.error;
+        let found = Match { rule, range, message: Some(message), fix: None };
+        Some(Finding {
+            source: Source::Syntax,
+            severity: rules.overruled(rule).unwrap_or(new.severity),
+            confidence: new.confidence,
+            ..self.finding(rules, &found, &Lines::of(self.new.text))
+        })
     }
 
     /// The changed lines; none where every line is new.

@@ -169,6 +169,28 @@ const BUNDLED: &[(&str, &[&str], &str)] = &[
     ("rules/python.toml", &["python"], include_str!("../../rules/python.toml")),
     ("rules/ruby.toml", &["ruby"], include_str!("../../rules/ruby.toml")),
     ("rules/rust.toml", &["rust"], include_str!("../../rules/rust.toml")),
+    (
+        "rules/syntax.toml",
+        &[
+            "rust",
+            "python",
+            "javascript",
+            "typescript",
+            "tsx",
+            "go",
+            "java",
+            "c",
+            "cpp",
+            "csharp",
+            "ruby",
+            "php",
+            "kotlin",
+            "bash",
+            "html",
+            "css",
+        ],
+        include_str!("../../rules/syntax.toml"),
+    ),
 ];
 
 impl RuleSet {
@@ -220,7 +242,7 @@ impl RuleSet {
     }
 
     /// The rule of this id. Parses no pack but those that could have it.
-    fn rule(&self, id: &str) -> Option<&Rule> {
+    pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
         self.packs
             .iter()
             .filter(|pack| pack.may_have(id))
@@ -232,6 +254,11 @@ impl RuleSet {
     #[must_use]
     pub fn severity(&self, rule: &Rule) -> Severity {
         self.severity.get(&rule.id).copied().unwrap_or(rule.severity)
+    }
+
+    /// The severity that the options give the rule.
+    pub(super) fn overruled(&self, rule: &Rule) -> Option<Severity> {
+        self.severity.get(&rule.id).copied()
     }
 
     /// Whether findings of the rule are reported.
