@@ -1,6 +1,9 @@
 //! Rules whose answer takes a program: what neither a pattern on text nor one on syntax can say. A
 //! pack names them, with their severity and words, by `builtin = "kebab-name"`.
 
+mod duplicate_key;
+mod unused_import;
+
 use super::finding::Fix;
 use super::rule::{Body, Match, Rule, Text};
 use super::syntax;
@@ -13,6 +16,10 @@ pub(super) enum Builtin {
     TrailingWhitespace,
     /// What the grammar of the language does not allow.
     SyntaxError,
+    /// An import whose name stands nowhere else.
+    UnusedImport,
+    /// A literal key or case that stands twice.
+    DuplicateKey,
 }
 
 /// What a builtin rule found.
@@ -31,6 +38,8 @@ pub(super) fn find<'r>(rule: &'r Rule, text: &Text<'_>, matches: &mut Vec<Match<
     let hits = match builtin {
         Builtin::TrailingWhitespace => trailing_whitespace(text),
         Builtin::SyntaxError => syntax_error(text),
+        Builtin::UnusedImport => unused_import::find(text),
+        Builtin::DuplicateKey => duplicate_key::find(text),
     };
     matches.extend(hits.into_iter().map(|Hit { range, message, fix }| Match { rule, range, message, fix }));
 }

@@ -111,7 +111,7 @@ fn options_change_severity_and_silence_rules() {
         ..RuleOptions::default()
     })
     .unwrap();
-    let findings = run(&rules, "a.py", ChangeClass::Real, None, "import pdb\nbreakpoint()\n");
+    let findings = run(&rules, "a.py", ChangeClass::Real, None, "import pdb\nbreakpoint(pdb)\n");
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].severity, findings[0].confidence), (Severity::Info, Confidence::High));
 }
