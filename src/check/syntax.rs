@@ -5,6 +5,7 @@
 //! far as it has earned it on published code.
 
 mod bracket;
+mod go;
 mod javascript;
 mod python;
 mod quote;
@@ -84,21 +85,11 @@ enum Opinion {
 
 fn judge(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
     if tree.has_error() {
-        return if is_newer_go(tree) { Opinion::Valid } else { second_opinion(tree, path) };
+        return second_opinion(tree, path);
     }
     let is_python = tree.language() == Language::Python;
     let misindented = is_python.then(|| python::misindented(tree)).flatten();
     misindented.map_or(Opinion::Valid, Opinion::Wrong)
-}
-
-/// Whether all that is wrong stands beside a `new` of Go, which takes a value since 1.26, and of which
-/// the grammar still expects a type.
-fn is_newer_go(tree: &SyntaxTree) -> bool {
-    let is_beside_new = |node: &Node<'_>| {
-        let row = super::to_u32(node.start_position().row + 1);
-        tree.source()[line_range(tree.source(), row)].contains("new(")
-    };
-    tree.language() == Language::Go && errors(tree.root()).iter().all(is_beside_new)
 }
 
 /// Nodes below the wrong ones, up to which another parser is asked. They descend once a level, and
@@ -110,6 +101,9 @@ const STACK: usize = 256 << 20;
 fn second_opinion(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
     let source = tree.source();
     let language = tree.language();
+    if language == Language::Go {
+        return go::parse(source);
+    }
     let parse = move || match language {
         Language::Rust => rust::parse(source),
         Language::JavaScript | Language::TypeScript | Language::Tsx => {

@@ -155,7 +155,8 @@ impl Reader<'_> {
         });
         let quote = text.find(['"', '\'', '`'])?;
         let (prefix, quoted) = text.split_at(quote);
-        let content = quoted.trim_matches(['"', '\'', '`']);
+        // A string of three quotes begins and ends with an empty one, which is no simple one.
+        let content = quoted.get(1..quoted.len() - 1)?;
         let is_simple = is_plain && !content.contains(['\\', '"', '\'', '`', '\n', '$']);
         let is_symbol = self.language == Language::Ruby
             && self.source.get(node.end_byte()..).is_some_and(|rest| rest.starts_with(':'));

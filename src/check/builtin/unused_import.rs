@@ -45,9 +45,14 @@ impl<'a> Uses<'a> {
     fn of(tree: &'a SyntaxTree) -> Self {
         let mut names = HashSet::new();
         let language = tree.language();
+        // What an import spells is no use, but in Kotlin it holds the comments that follow it.
+        let mut imported = 0;
         let mut cursor = tree.root().walk();
         'walk: loop {
             let node = cursor.node();
+            if is_import(node.kind()) {
+                imported = imported.max(node.end_byte());
+            }
             let text = || tree.source().get(node.byte_range()).unwrap_or_default();
             if is_comment(node.kind()) {
                 if reads_comment(language, text()) {
@@ -55,10 +60,13 @@ impl<'a> Uses<'a> {
                 }
             } else if language == Language::Python && node.kind() == "string_content" {
                 names.extend(words(text()));
-            } else if node.child_count() == 0 && is_use(node, cursor.field_name()) {
+            } else if node.child_count() == 0
+                && node.start_byte() >= imported
+                && is_use(node, cursor.field_name())
+            {
                 names.insert(text().trim_matches('`'));
             }
-            if !is_import(node.kind()) && cursor.goto_first_child() {
+            if cursor.goto_first_child() {
                 continue;
             }
             while !cursor.goto_next_sibling() {
