@@ -121,7 +121,9 @@ impl<'a> Sides<'a> {
     }
 
     fn syntax_error(&self, rules: &RuleSet, wanted: impl Fn(&Rule) -> bool) -> Option<Finding> {
-        let rule = rules.rule(syntax::RULE).filter(|rule| wanted(rule))?;
+        let language = self.new.tree?.language();
+        let reads = |rule: &&Rule| rule.languages.contains(&language) && wanted(rule);
+        let rule = rules.rule(syntax::RULE).filter(reads)?;
         let new = syntax::new_error(self)?;
         let SyntaxError { range, message } = new.error;
         let found = Match { rule, range, message: Some(message), fix: None };

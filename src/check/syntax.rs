@@ -101,20 +101,17 @@ const STACK: usize = 256 << 20;
 fn second_opinion(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
     let source = tree.source();
     let language = tree.language();
-    if language == Language::Go {
-        return go::parse(source);
-    }
     let parse = move || match language {
         Language::Rust => rust::parse(source),
-        Language::JavaScript | Language::TypeScript | Language::Tsx => {
-            javascript::parse(source, language, path)
-        }
-        _ => Opinion::Unsure,
+        _ => javascript::parse(source, language, path),
     };
-    let is_read =
-        matches!(language, Language::Rust | Language::JavaScript | Language::TypeScript | Language::Tsx);
+    match language {
+        Language::Go => return go::parse(source),
+        Language::Rust | Language::JavaScript | Language::TypeScript | Language::Tsx => {}
+        _ => return Opinion::Unsure,
+    }
     let wrong = suspects(tree.root()).into_iter().filter(Node::is_error);
-    if !is_read || wrong.map(|node| node.child_count() as usize).sum::<usize>() > MOST_WRONG_NODES {
+    if wrong.map(|node| node.child_count() as usize).sum::<usize>() > MOST_WRONG_NODES {
         return Opinion::Unsure;
     }
     thread::scope(|scope| {
@@ -123,8 +120,8 @@ fn second_opinion(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
     })
 }
 
-/// Where to look and what to say: a bracket without its other half if that is what is wrong, else
-/// what the second parser says, else the grammar's first wrong node. A parser often notices late that
+/// Where to look and what to say: a quote or a bracket without its other half if that is what is wrong,
+/// else what the second parser says, else the grammar's first wrong node. A parser often notices late that
 /// something is missing: then the last changed line before it is where to look.
 fn place(tree: &SyntaxTree, opinion: Opinion, changed: &[LineRange]) -> Option<SyntaxError> {
     let source = tree.source();
@@ -262,10 +259,8 @@ fn trust(
     has_old: bool,
     path: &RepoPath,
 ) -> Option<(Severity, Confidence)> {
-    use Language::{Bash, Css, Go, Html, Java, Json, Python, Ruby, Toml, Yaml};
+    use Language::{Bash, Css, Go, Html, Java, Python, Ruby};
     let trusted = match language {
-        // Their own parsers judge them, in rules of their own.
-        Json | Yaml | Toml => return None,
         _ if matches!(opinion, Opinion::Wrong(_)) => (Severity::Error, Confidence::High),
         Python | Go | Java => (Severity::Error, Confidence::High),
         Ruby | Css | Bash | Html if has_old => (Severity::Warning, Confidence::Medium),

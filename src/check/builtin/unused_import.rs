@@ -125,12 +125,11 @@ fn reads_comment(language: Language, comment: &str) -> bool {
 
 /// A file of Python that does nothing but import is there to be imported from.
 fn is_facade(tree: &SyntaxTree) -> bool {
-    let is_other = |node: Node<'_>| {
-        let is_string = |inner: Node<'_>| inner.kind() == "string";
-        !is_comment(node.kind())
-            && !is_import(node.kind())
-            && node.kind() != "future_import_statement"
-            && !(node.kind() == "expression_statement" && node.named_child(0).is_some_and(is_string))
+    let is_string = |node: Node<'_>| node.named_child(0).is_some_and(|inner| inner.kind() == "string");
+    let is_other = |node: Node<'_>| match node.kind() {
+        "future_import_statement" => false,
+        "expression_statement" => !is_string(node),
+        kind => !is_comment(kind) && !is_import(kind),
     };
     tree.language() == Language::Python && !tree.root().named_children(&mut tree.root().walk()).any(is_other)
 }
@@ -221,7 +220,7 @@ fn fix(binding: &Binding<'_>, unused: &[&Binding<'_>], tree: &SyntaxTree) -> Opt
             matches!(tree.language(), Language::Java | Language::Kotlin | Language::Go | Language::Php);
         let siblings = unused.iter().filter(|other| other.import.id() == binding.import.id()).count();
         // A list that loses its last package would stay behind, empty.
-        let is_safe = item == import || siblings < binding.item.parent()?.named_child_count() as usize;
+        let is_safe = item == import || siblings < binding.item.parent()?.named_child_count();
         return (is_pure && is_safe).then(|| Fix { range: lines(source, item), text: String::new() });
     }
     // One item at a time: what two fixes of one list would leave depends on both.
