@@ -4,6 +4,7 @@ pub mod collect;
 pub mod language;
 pub mod profile;
 pub mod parse;
+pub mod binding;
 pub mod definition;
 pub mod stream;
 pub mod classify;

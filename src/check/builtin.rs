@@ -2,11 +2,13 @@
 //! pack names them, with their severity and words, by `builtin = "kebab-name"`.
 
 mod data;
+mod duplicate_key;
 mod json;
 mod lines;
 mod links;
 mod modes;
 mod names;
+mod unused_import;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +17,7 @@ use globset::GlobSet;
 use super::finding::{Finding, Fix, Source};
 use super::pack::RuleSet;
 use super::rule::{Body, Match, Rule, Text};
+use super::syntax;
 use crate::change::{ClassifiedChange, Surroundings};
 use crate::git::RepoPath;
 
@@ -72,6 +75,12 @@ pub(super) enum Builtin {
     LargeFile,
     /// A commit to a branch that is not committed to.
     ProtectedBranch,
+    /// What the grammar of the language does not allow.
+    SyntaxError,
+    /// An import whose name stands nowhere else.
+    UnusedImport,
+    /// A literal key or case that stands twice.
+    DuplicateKey,
 }
 
 /// How a builtin rule looks for what it finds.
@@ -112,6 +121,9 @@ impl Builtin {
             Self::ScriptNotExecutable => Survey(modes::scripts_not_executable),
             Self::LargeFile => Survey(modes::large_files),
             Self::ProtectedBranch => Survey(modes::protected_branch),
+            Self::SyntaxError => Text(syntax_error),
+            Self::UnusedImport => Text(unused_import::find),
+            Self::DuplicateKey => Text(duplicate_key::find),
             Self::Suppression => Elsewhere,
         }
     }
@@ -208,4 +220,13 @@ pub(super) fn survey(
         }));
     }
     findings
+}
+
+/// What is wrong with the text alone; what a change brings is [`syntax::new_error`]'s to say.
+fn syntax_error(text: &Text<'_>) -> Vec<Hit> {
+    let error = syntax::error(text);
+    error
+        .map(|error| Hit { range: error.range, message: Some(error.message), fix: None })
+        .into_iter()
+        .collect()
 }

@@ -152,7 +152,7 @@ fn census(change: &ClassifiedChange, rules: &RuleSet) -> BTreeMap<String, usize>
         *counts.entry(found.rule.id.clone()).or_default() += 1;
     }
     let is_wrong = sides.new.tree.is_some_and(|tree| tree.has_error());
-    counts.insert(super::suppress::SYNTAX_ERROR.to_owned(), usize::from(is_wrong));
+    counts.insert(super::syntax::RULE.to_owned(), usize::from(is_wrong));
     counts
 }
 

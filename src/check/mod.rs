@@ -28,14 +28,16 @@ use crate::change::language::Language;
 use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
+use builtin::Builtin;
 use excerpt::excerpt;
 use finding::{Finding, Source};
 use introduced::introduced;
 use lines::{Lines, to_u32};
 use pack::RuleSet;
-use rule::{Match, Rule, Text};
+use rule::{Body, Match, Rule, Text};
 use silence::Silence;
 use suppress::Comments;
+use syntax::SyntaxError;
 
 /// What the rules say of a change set.
 #[derive(Debug, Default)]
@@ -107,7 +109,9 @@ impl Place<'_> {
         wanted: impl Fn(&Rule) -> bool,
     ) -> (Vec<Match<'r>>, Comments) {
         let comments = Comments::of(text, self.is_prose());
-        let is_read = |rule: &Rule| self.is_read_by(rule, rules);
+        // What is new of syntax is not found by comparing matches.
+        let is_compared = |rule: &Rule| !matches!(rule.body, Body::Builtin(Builtin::SyntaxError));
+        let is_read = |rule: &Rule| is_compared(rule) && self.is_read_by(rule, rules);
         if comments.is_empty() {
             return (rules.find(self.path, text, |rule| is_read(rule) && wanted(rule)), comments);
         }
@@ -206,15 +210,19 @@ impl<'a> Sides<'a> {
     }
 
     fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
-        if self.place().is_for_secrets_only() || !rules.selection().is_enabled(suppress::SYNTAX_ERROR) {
-            return None;
-        }
-        let mut error = syntax::new_error(self)?;
-        error.excerpt = excerpt(&error.excerpt, None, rules);
-        if let Some(severity) = rules.selection().severity(&error.rule, self.path) {
-            error.severity = severity;
-        }
-        Some(error)
+        let language = self.new.tree?.language();
+        let reads =
+            |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
+        let rule = rules.rule(syntax::RULE).filter(reads)?;
+        let new = syntax::new_error(self)?;
+        let SyntaxError { range, message } = new.error;
+        let found = Match { rule, range, message: Some(message), fix: None };
+        Some(Finding {
+            source: Source::Syntax,
+            severity: rules.selection().severity(&rule.id, self.path).unwrap_or(new.severity),
+            confidence: new.confidence,
+            ..self.finding(rules, &found, &Lines::of(self.new.text))
+        })
     }
 
     /// The changed lines; none where every line is new.

@@ -51,7 +51,6 @@ use super::keyword::Keywords;
 use super::regex;
 use super::rule::{Match, Rule, Text};
 use super::selection::{Override, Selection, Selector};
-use super::suppress::SYNTAX_ERROR;
 use crate::change::language::Language;
 use crate::git::RepoPath;
 use ast_grep::AstGrepRules;
@@ -150,6 +149,28 @@ const BUNDLED: &[Bundled] = &[
     ("rules/python.toml", &["python"], include_str!("../../rules/python.toml")),
     ("rules/ruby.toml", &["ruby"], include_str!("../../rules/ruby.toml")),
     ("rules/rust.toml", &["rust"], include_str!("../../rules/rust.toml")),
+    (
+        "rules/syntax.toml",
+        &[
+            "rust",
+            "python",
+            "javascript",
+            "typescript",
+            "tsx",
+            "go",
+            "java",
+            "c",
+            "cpp",
+            "csharp",
+            "ruby",
+            "php",
+            "kotlin",
+            "bash",
+            "html",
+            "css",
+        ],
+        include_str!("../../rules/syntax.toml"),
+    ),
 ];
 
 /// The names of the packs that come with hookgate.
@@ -344,9 +365,8 @@ impl RuleSet {
         let mut all = self.rules().chain(self.left_out.iter().flat_map(|pack| &pack.parsed().rules));
         let nearest = match selector {
             Selector::All => return None,
-            Selector::Rule(id) if id == SYNTAX_ERROR || self.rule(id).is_some() => return None,
+            Selector::Rule(id) if self.rule(id).is_some() => return None,
             Selector::Rule(id) => self.nearest(id),
-            Selector::Pack(_) if selector.has(SYNTAX_ERROR) => return None,
             Selector::Pack(_) if all.any(|rule| selector.has(&rule.id)) => return None,
             Selector::Pack(name) => {
                 let packs = self.rules().filter_map(|rule| rule.id.split_once('/'));

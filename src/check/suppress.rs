@@ -12,12 +12,10 @@ use super::finding::{Finding, Source};
 use super::lines::Lines;
 use super::pack::RuleSet;
 use super::rule::{Match, Rule, Text};
+use super::syntax;
 use crate::change::parse::SyntaxTree;
 use crate::change::profile::Profile;
 use crate::text::one_line;
-
-/// The id of findings that no pack's rule makes.
-pub(super) const SYNTAX_ERROR: &str = "syntax/error";
 
 const NAMELESS: &str = "it names no rule, write `hookgate-ignore: rule-id reason`";
 
@@ -142,7 +140,7 @@ impl Comments {
             }
             for range in &comment.names {
                 let id = &text.text[range.clone()];
-                if id == SYNTAX_ERROR {
+                if id == syntax::RULE {
                     // The grammar's word on the whole text is not to be had here.
                     continue;
                 }

@@ -1,107 +1,237 @@
 //! Syntax errors that a change introduces. A parser that reads what it was not made for says that
-//! valid text is wrong; so the grammar is believed only where the old side had no error, and blocks
-//! only in languages of which it reads practically all valid text.
+//! valid text is wrong; so nothing is said where the old side was wrong as well, and tree-sitter's
+//! grammar is not believed alone where a second parser exists: that one is asked whenever the
+//! grammar sees an error, and what it accepts is valid. In other languages the grammar is believed as
+//! far as it has earned it on published code.
+
+mod bracket;
+mod go;
+mod javascript;
+mod python;
+mod quote;
+mod rust;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::thread;
 
 use tree_sitter::Node;
 
-use super::finding::{Confidence, Finding, Severity, Source};
-use super::{Sides, to_u32};
+use super::Sides;
+use super::finding::{Confidence, Severity};
+use super::rule::Text;
 use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::git::RepoPath;
 
+/// The rule that syntax errors are findings of.
+pub(super) const RULE: &str = "syntax/error";
+
+/// A syntax error, in bytes of the text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    pub(super) range: Range<usize>,
+    pub(super) message: String,
+}
+
+/// A syntax error that is new, and how far to believe it.
+pub(super) struct NewError {
+    pub(super) error: SyntaxError,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+}
+
 /// The syntax error that a change introduces, if it does: at most one a file, at the changed lines.
-pub(super) fn new_error(sides: &Sides<'_>) -> Option<Finding> {
-    let tree = sides.new.tree.filter(|tree| tree.root().has_error())?;
-    // Parsers of their own judge these.
-    if matches!(tree.language(), Language::Json | Language::Yaml | Language::Toml) {
+pub(super) fn new_error(sides: &Sides<'_>) -> Option<NewError> {
+    let tree = sides.new.tree?;
+    let changed = sides.within().unwrap_or_default();
+    let new = judge(tree, Some(sides.path));
+    if new == Opinion::Valid || is_dialect(sides.path, tree) {
         return None;
     }
-    if let Some(old) = sides.old() {
+    let old = sides.old();
+    if let Some(old) = &old {
         // If the old side was wrong as well, or nobody can tell, then nobody knows what is new.
-        old.tree.filter(|old| !old.root().has_error())?;
+        let was_valid = judge(old.tree?, Some(sides.path)) == Opinion::Valid;
+        if !was_valid {
+            return None;
+        }
     }
-    let (path, within) = (sides.path, sides.within());
-    if is_dialect(path, tree) {
-        return None;
+    let (severity, confidence) = trust(tree.language(), &new, old.is_some(), sides.path)?;
+    Some(NewError { error: place(tree, new, changed)?, severity, confidence })
+}
+
+/// The syntax error of a text that has no history.
+pub(super) fn error(text: &Text<'_>) -> Option<SyntaxError> {
+    let tree = text.tree?;
+    match judge(tree, None) {
+        Opinion::Valid => None,
+        opinion => place(tree, opinion, &[]),
     }
-    let (severity, confidence) = trust(tree.language(), !sides.is_new(), path)?;
-    let error = locate(tree, within)?;
-    let line_text = tree.source().lines().nth(error.line as usize - 1).unwrap_or_default();
-    Some(Finding {
-        path: path.clone(),
-        line: error.line,
-        end_line: error.line,
-        column: error.column,
-        end_column: error.end_column,
-        rule: "syntax/error".to_owned(),
-        source: Source::Syntax,
-        severity,
-        confidence,
-        message: error.message,
-        note: None,
-        fix: None,
-        excerpt: line_text.to_owned(),
+}
+
+/// What is thought of a text.
+#[derive(Debug, PartialEq, Eq)]
+enum Opinion {
+    /// The grammar sees an error, and nobody else could be asked.
+    Unsure,
+    /// It is valid, maybe more than the grammar can read.
+    Valid,
+    /// It is wrong.
+    Wrong(SyntaxError),
+}
+
+fn judge(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
+    if tree.has_error() {
+        return second_opinion(tree, path);
+    }
+    let is_python = tree.language() == Language::Python;
+    let misindented = is_python.then(|| python::misindented(tree)).flatten();
+    misindented.map_or(Opinion::Valid, Opinion::Wrong)
+}
+
+/// Nodes below the wrong ones, up to which another parser is asked. They descend once a level, and
+/// an operator can be a level; the tree itself is no deeper than the limits of its parser.
+const MOST_WRONG_NODES: usize = 10_000;
+/// Bytes of stack for them; only what is used is taken from the machine.
+const STACK: usize = 256 << 20;
+
+fn second_opinion(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
+    let source = tree.source();
+    let language = tree.language();
+    let parse = move || match language {
+        Language::Rust => rust::parse(source),
+        _ => javascript::parse(source, language, path),
+    };
+    match language {
+        Language::Go => return go::parse(source),
+        Language::Rust | Language::JavaScript | Language::TypeScript | Language::Tsx => {}
+        _ => return Opinion::Unsure,
+    }
+    let wrong = suspects(tree.root()).into_iter().filter(Node::is_error);
+    if wrong.map(|node| node.child_count() as usize).sum::<usize>() > MOST_WRONG_NODES {
+        return Opinion::Unsure;
+    }
+    thread::scope(|scope| {
+        let asked = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
+        asked.ok().and_then(|asked| asked.join().ok()).unwrap_or(Opinion::Unsure)
     })
 }
 
-/// What the parser found, on one line.
-struct Located {
-    line: u32,
-    column: u32,
-    end_column: u32,
-    message: String,
+/// Where to look and what to say: a quote or a bracket without its other half if that is what is wrong,
+/// else what the second parser says, else the grammar's first wrong node. A parser often notices late that
+/// something is missing: then the last changed line before it is where to look.
+fn place(tree: &SyntaxTree, opinion: Opinion, changed: &[LineRange]) -> Option<SyntaxError> {
+    let source = tree.source();
+    let noticed = match opinion {
+        Opinion::Wrong(error) => error,
+        _ => grammar_error(tree, changed)?,
+    };
+    let row = row_of(source, noticed.range.start);
+    let end_row = row_of(source, noticed.range.end.saturating_sub(1).max(noticed.range.start));
+    if tree.has_error() {
+        let last = errors(tree.root()).last().map_or(row, |node| super::to_u32(node.end_position().row + 1));
+        let half = quote::unpaired(tree, row.max(last), changed).or_else(|| bracket::unpaired(tree, changed));
+        if half.is_some() {
+            return half;
+        }
+    }
+    if changed.is_empty() || changed.iter().any(|range| range.touches(row, end_row)) {
+        return Some(first_line(source, noticed, changed));
+    }
+    let Some(line) = changed.iter().map(LineRange::last).filter(|&line| line < row).max() else {
+        return Some(first_line(source, noticed, &[]));
+    };
+    let range = trimmed_line(source, line);
+    if tree.language() == Language::Python && lacks_colon(&source[range.clone()]) {
+        return Some(SyntaxError { range, message: "syntax error: `:` is missing at the end".to_owned() });
+    }
+    Some(SyntaxError { range, message: format!("syntax error, as the parser notices on line {row}") })
 }
 
-/// The first error on a changed line, else the first at all. The parser often notices late that
-/// something is missing: then the last changed line before it is where to look.
-fn locate(tree: &SyntaxTree, within: Option<&[LineRange]>) -> Option<Located> {
+/// Whether a line of Python begins a block and does not say so.
+fn lacks_colon(line: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "async", "case", "class", "def", "elif", "else", "except", "finally", "for", "if", "match", "try",
+        "while", "with",
+    ];
+    let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    WORDS.contains(&word) && line.ends_with(|c: char| c.is_alphanumeric() || "_)]}'\"".contains(c))
+}
+
+/// The error cut down to its first line that was changed, or to its first one.
+fn first_line(source: &str, error: SyntaxError, changed: &[LineRange]) -> SyntaxError {
+    let row = row_of(source, error.range.start);
+    let first = changed.iter().map(|range| range.start.max(row)).filter(|&line| {
+        changed.iter().any(|range| range.contains(line))
+            && line_range(source, line).start < error.range.end.max(error.range.start + 1)
+    });
+    let line = trimmed_line(source, first.min().unwrap_or(row));
+    let start = error.range.start.max(line.start).min(source.len());
+    let end = error.range.end.min(line.end.max(start)).max(start);
+    SyntaxError { range: start..end, message: error.message }
+}
+
+/// The line of a byte, from 1.
+fn row_of(source: &str, offset: usize) -> u32 {
+    let before = source.as_bytes().get(..offset).unwrap_or(source.as_bytes());
+    super::to_u32(1 + before.iter().filter(|&&byte| byte == b'\n').count())
+}
+
+/// The bytes of a line, from 1, without its break.
+fn line_range(source: &str, line: u32) -> Range<usize> {
+    let skipped: usize = source.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
+    let text = source[skipped..].lines().next().unwrap_or_default();
+    skipped..skipped + text.len()
+}
+
+/// The same without white space around it.
+fn trimmed_line(source: &str, line: u32) -> Range<usize> {
+    let range = line_range(source, line);
+    let text = &source[range.clone()];
+    let start = range.start + text.len() - text.trim_start().len();
+    start..(range.start + text.trim_end().len()).max(start)
+}
+
+/// The grammar's first error on a changed line, else its first at all.
+fn grammar_error(tree: &SyntaxTree, changed: &[LineRange]) -> Option<SyntaxError> {
     let errors = errors(tree.root());
-    let changed = within.unwrap_or_default();
     let node = *errors.iter().find(|node| touches(**node, changed)).or(errors.first())?;
-
-    let (start, end) = (node.start_position(), node.end_position());
-    let (first, last) = (to_u32(start.row + 1), to_u32(end.row + 1));
-    let line = changed
-        .iter()
-        .find(|range| range.touches(first, last))
-        .map(|range| range.start.max(first))
-        .or_else(|| changed.iter().map(LineRange::last).filter(|&line| line < first).max())
-        .unwrap_or(first);
-
-    let text = tree.source().lines().nth(line as usize - 1).unwrap_or_default();
-    let mut from = if line == first { start.column } else { text.len() - text.trim_start().len() };
-    let mut to = if line == last { end.column } else { text.trim_end().len() };
-    from = from.min(text.len());
-    to = to.clamp(from, text.len());
-    let here = text.get(from..to).map(str::trim).filter(|here| (1..=30).contains(&here.len()));
-    let what = match here {
+    let text = tree.source().get(node.byte_range()).unwrap_or_default().trim();
+    let message = match text {
+        _ if node.is_missing() && node.is_named() => "syntax error: something is missing here".to_owned(),
         _ if node.is_missing() => format!("syntax error: `{}` is missing", node.kind()),
-        Some(here) if line >= first => format!("syntax error at `{here}`"),
+        text if (1..=30).contains(&text.len()) && !text.contains('\n') => format!("syntax error at `{text}`"),
+        text if text.contains('\n') => "syntax error: what begins here is not complete".to_owned(),
         _ => "syntax error".to_owned(),
     };
-    let message = if line < first { format!("{what}, as the parser notices on line {first}") } else { what };
-    Some(Located { line, column: to_u32(from + 1), end_column: to_u32(to + 1), message })
+    Some(SyntaxError { range: node.byte_range(), message })
 }
 
 /// The innermost wrong nodes, in source order.
 fn errors(root: Node<'_>) -> Vec<Node<'_>> {
+    let is_wrong = |node: &Node<'_>| node.is_missing() || node.has_error();
+    let is_innermost =
+        |node: &Node<'_>| node.is_error() && !node.children(&mut node.walk()).any(|child| is_wrong(&child));
+    let mut errors = suspects(root);
+    errors.retain(|node| node.is_missing() || is_innermost(node));
+    errors
+}
+
+/// All nodes that are wrong or hold a wrong one, in source order.
+fn suspects(root: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
     let mut cursor = root.walk();
     loop {
         let node = cursor.node();
-        if node.is_missing() {
+        let has_error = node.has_error();
+        if node.is_missing() || has_error {
             found.push(node);
-        } else if node.has_error() {
-            let is_innermost =
-                !node.children(&mut node.walk()).any(|child| child.is_missing() || child.has_error());
-            if node.is_error() && is_innermost {
-                found.push(node);
-            }
-            if cursor.goto_first_child() {
-                continue;
-            }
+        }
+        if has_error && cursor.goto_first_child() {
+            continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
@@ -113,28 +243,36 @@ fn errors(root: Node<'_>) -> Vec<Node<'_>> {
 
 /// Whether a node stands on one of the lines.
 fn touches(node: Node<'_>, lines: &[LineRange]) -> bool {
-    let (first, last) = (to_u32(node.start_position().row + 1), to_u32(node.end_position().row + 1));
+    let (first, last) =
+        (super::to_u32(node.start_position().row + 1), super::to_u32(node.end_position().row + 1));
     lines.iter().any(|range| range.touches(first, last))
 }
 
-/// How far the grammar of a language is believed: by the share of published, valid files in which it
-/// sees errors. That is next to none in the first group and a few in a thousand in the second; in the
-/// rest up to half, mostly for the preprocessor's sake, so that only an old side without errors shows
-/// that the grammar can read the file.
-fn trust(language: Language, has_old: bool, path: &RepoPath) -> Option<(Severity, Confidence)> {
-    use Language::{Css, Go, Java, JavaScript, Json, Python, Ruby, Rust, Toml, Tsx, TypeScript, Yaml};
-    let (severity, confidence) = match language {
-        Python | Go | Java | JavaScript | Json | Toml => (Severity::Error, Confidence::High),
-        Rust | TypeScript | Tsx | Ruby | Css | Yaml => (Severity::Warning, Confidence::Medium),
+/// How far an error is believed. One that two parsers see is certain, and so is one of a grammar that
+/// reads all valid text; `benches/syntax.py` measures that. Other grammars see errors in up to half
+/// of all valid files, mostly for the preprocessor's sake: there only an old side without errors shows
+/// that the grammar can read the file. A new file below a directory of tests may be wrong on purpose;
+/// one that was right is not.
+fn trust(
+    language: Language,
+    opinion: &Opinion,
+    has_old: bool,
+    path: &RepoPath,
+) -> Option<(Severity, Confidence)> {
+    use Language::{Bash, Css, Go, Html, Java, Python, Ruby};
+    let trusted = match language {
+        _ if matches!(opinion, Opinion::Wrong(_)) => (Severity::Error, Confidence::High),
+        Python | Go | Java => (Severity::Error, Confidence::High),
+        Ruby | Css | Bash | Html if has_old => (Severity::Warning, Confidence::Medium),
         _ if has_old => (Severity::Warning, Confidence::Low),
         _ => return None,
     };
-    Some(if is_fixture(path) { (Severity::Warning, Confidence::Low) } else { (severity, confidence) })
+    (has_old || !is_test_data(path)).then_some(trusted)
 }
 
-/// Test data is often wrong on purpose.
-fn is_fixture(path: &RepoPath) -> bool {
-    let names: &[&[u8]] = &[
+/// Where files stand that only tests read.
+fn is_test_data(path: &RepoPath) -> bool {
+    const NAMES: &[&[u8]] = &[
         b"test",
         b"tests",
         b"testdata",
@@ -146,46 +284,19 @@ fn is_fixture(path: &RepoPath) -> bool {
         b"corpus",
         b"snapshots",
         b"ui",
-        b"examples",
     ];
-    path.as_bytes().split(|&byte| byte == b'/').any(|part| names.contains(&part))
+    path.as_bytes().split(|&byte| byte == b'/').any(|part| NAMES.contains(&part))
 }
 
-/// Whether the text may be in another language than its name says: JSON with comments, templates.
+/// Whether the text may be in another language than its name says: a template, or a dialect.
 fn is_dialect(path: &RepoPath, tree: &SyntaxTree) -> bool {
     let source = tree.source();
     let has = |marks: &[&str]| marks.iter().any(|mark| source.contains(mark));
     match tree.language() {
-        Language::Json => allows_comments(path) || has(&["//", "/*", "{{", "{%", "<%"]),
-        Language::JavaScript => has(&["@flow"]),
-        Language::Yaml | Language::Html | Language::Css | Language::Toml => has(&["{{", "{%", "<%", "<?"]),
+        Language::JavaScript if has(&["@flow"]) => true,
+        Language::Html | Language::Css => has(&["{{", "{%", "<%", "<?"]),
+        // The grammar is that of CSS.
+        _ if path.as_bytes().ends_with(b".scss") => true,
         _ => has(&["{%", "{{cookiecutter", "{{ cookiecutter"]),
     }
-}
-
-/// JSON files whose readers accept comments and trailing commas.
-fn allows_comments(path: &RepoPath) -> bool {
-    let name = String::from_utf8_lossy(path.file_name()).to_ascii_lowercase();
-    let parent = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1);
-    let known = [
-        "tsconfig",
-        "jsconfig",
-        "appsettings",
-        "launchsettings",
-        "devcontainer",
-        "nx",
-        "angular",
-        "biome",
-        "deno",
-        "turbo",
-        "renovate",
-        "rush",
-        "api-extractor",
-        "tslint",
-        "global",
-    ];
-    !name.ends_with(".json")
-        || name.starts_with('.')
-        || known.iter().any(|known| name.starts_with(known))
-        || matches!(parent, Some(b".vscode" | b".devcontainer" | b".zed"))
 }

@@ -112,7 +112,7 @@ fn options_change_severity_and_silence_rules() {
         ..RuleOptions::default()
     })
     .unwrap();
-    let findings = run(&rules, "a.py", ChangeClass::Real, None, "import pdb\nbreakpoint()\n");
+    let findings = run(&rules, "a.py", ChangeClass::Real, None, "import pdb\nbreakpoint(pdb)\n");
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].severity, findings[0].confidence), (Severity::Info, Confidence::High));
 }
@@ -257,6 +257,7 @@ fn a_run_compiles_only_the_languages_it_meets() {
             "rules/secrets.toml",
             "rules/hookgate.toml",
             "rules/python.toml",
+            "rules/syntax.toml",
         ]
     );
     assert_eq!(rules.compiled_languages(), ["python".parse::<Language>().unwrap()]);
@@ -271,46 +272,10 @@ fn secret_patterns_cannot_be_disabled() {
     assert_eq!(rules.secret_patterns().count(), all);
 }
 
-/// Line, severity and message of the syntax error.
-fn syntax(path: &str, old: Option<&str>, new: &str) -> Option<(u32, Severity, String)> {
-    let findings = run(&RuleSet::bundled(), path, ChangeClass::Real, old, new);
-    assert!(findings.len() <= 1, "{findings:?}");
-    findings.into_iter().next().map(|finding| (finding.line, finding.severity, finding.message))
-}
-
-#[test]
-fn a_syntax_error_is_located_on_a_changed_line() {
-    let old = "def f():\n    return 1\n\ndef g():\n    return 2\n";
-    let new = old.replace("return 1", "return (1");
-    let (line, severity, message) = syntax("a.py", Some(old), &new).unwrap();
-    assert_eq!((line, severity), (2, Severity::Error));
-    assert_eq!(message, "syntax error, as the parser notices on line 4");
-    let (line, _, message) = syntax("a.js", None, "let a = 1;\nfunction f( {\n}\n").unwrap();
-    assert_eq!((line, message.starts_with("syntax error")), (2, true));
-}
-
-#[test]
-fn nothing_is_said_of_syntax_where_the_old_side_was_wrong_as_well() {
-    assert_eq!(syntax("a.py", Some("x = (\n"), "x = (\ny = )\n"), None);
-}
-
 #[test]
 fn a_rule_that_explains_a_syntax_error_stands_for_it() {
     let new = "x = 1\n<<<<<<< ours\ny = 1\n";
     assert_eq!(found("a.py", Some("x = 1\ny = 1\n"), new), hit("text/merge-conflict-marker", 2));
-}
-
-#[test]
-fn dialects_and_weak_grammars_do_not_block() {
-    assert!(syntax("a.json", None, "{\"a\": }\n").is_some());
-    assert_eq!(syntax("tsconfig.json", None, "{\"a\": 1, // one\n}\n"), None);
-    assert_eq!(syntax(".vscode/settings.json", None, "{\"a\": 1,}\n"), None);
-    assert_eq!(syntax("chart/templates/a.yaml", None, "{{- if .Values.a }}\na: : b\n{{ end }}\n"), None);
-    assert_eq!(syntax("a.c", None, "int main( {\n"), None);
-    let (_, severity, _) = syntax("a.c", Some("int a;\n"), "int main( {\n").unwrap();
-    assert_eq!(severity, Severity::Warning);
-    let (_, severity, _) = syntax("tests/fixtures/a.py", None, "x = (\n").unwrap();
-    assert_eq!(severity, Severity::Warning);
 }
 
 proptest! {

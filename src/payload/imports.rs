@@ -5,33 +5,7 @@ use std::collections::HashSet;
 use tree_sitter::Node;
 
 use super::side::Code;
-use crate::change::parse::SyntaxTree;
-use crate::change::profile::Profile;
-
-/// Words of a line that may be names.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !is_word(c))
-        .filter(|word| !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn is_word(character: char) -> bool {
-    character.is_alphanumeric() || character == '_' || character == '$'
-}
-
-/// The imports at the top level of a file.
-#[must_use]
-pub(super) fn all<'tree>(tree: &'tree SyntaxTree, profile: &Profile) -> Vec<Node<'tree>> {
-    let is_import = |node: &Node<'_>| profile.is_import(node.kind());
-    let mut imports = Vec::new();
-    for child in children(tree.root()) {
-        if is_import(&child) {
-            imports.push(child);
-        } else if child.kind().contains("import") {
-            imports.extend(children(child).into_iter().filter(is_import));
-        }
-    }
-    imports
-}
+use crate::change::binding::{package_of, words};
 
 /// The imports that bind one of the `used` names, in the words of the language, each on one line and
 /// lists cut down to what is used. `is_shown` tells the rows (from 0) that are sent anyway.
@@ -66,7 +40,7 @@ impl Reader<'_> {
         let parts = children(node);
         if parts.is_empty() || self.code.profile.is_atom(node.kind()) {
             let binds = if self.code.profile.is_atom(node.kind()) {
-                last_of_path(text)
+                package_of(text)
             } else {
                 (node.is_named() && words(text).next() == Some(text)).then_some(text)
             };
@@ -164,17 +138,6 @@ fn is_listed(node: Node<'_>) -> bool {
 
 fn children(node: Node<'_>) -> Vec<Node<'_>> {
     node.children(&mut node.walk()).collect()
-}
-
-/// The name that a quoted path goes by: `http` of `"net/http"`, `yaml` of `"gopkg.in/yaml.v3"`.
-fn last_of_path(quoted: &str) -> Option<&str> {
-    let path = quoted.trim_matches(|c: char| !is_word(c));
-    let is_version = |part: &&str| {
-        part.strip_prefix('v')
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let last = path.rsplit('/').find(|part| !is_version(part))?;
-    words(last).next()
 }
 
 fn one_line(text: &str) -> String {

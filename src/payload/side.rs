@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
+use crate::change::binding;
 use crate::change::definition::Outline;
 use crate::change::parse::{Syntax, SyntaxTree};
 use crate::change::profile::Profile;
 use crate::change::{self, LineRange};
 
-use super::imports;
 use super::redact::Session;
 use super::strip::Strip;
 
@@ -57,7 +57,7 @@ impl<'a> Side<'a> {
             && let Some(profile) = Profile::of(tree.language())
         {
             let strip = Strip::of(tree, profile);
-            let imports = imports::all(tree, profile);
+            let imports = binding::imports(tree, profile);
             read.code = Some(Code { tree, profile, outline: Outline::of(tree), imports, strip });
         }
         Some(read)

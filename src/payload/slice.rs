@@ -20,6 +20,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 
+use crate::change::binding::words;
 use crate::change::definition::Definition;
 use crate::change::{ClassifiedChange, Edit, LineRange, Unit};
 
@@ -358,7 +359,7 @@ impl<'a> Slicer<'a> {
             && let Some(code) = new.and_then(Side::code)
         {
             let changed = rows.iter().filter(|row| matches!(row.mark, Mark::Added(_) | Mark::Deleted));
-            let words: HashSet<&str> = changed.flat_map(|row| imports::words(&row.text)).collect();
+            let words: HashSet<&str> = changed.flat_map(|row| words(&row.text)).collect();
             let shown: HashSet<u32> = rows.iter().filter(|row| row.old.is_none()).map(|row| row.at).collect();
             // A changed import is sent with the unit that owns its line.
             let is_shown = |row: usize| {
@@ -430,8 +431,8 @@ fn says_more(header: &str, name: &str) -> bool {
         "struct",
         "trait",
     ];
-    let named: HashSet<&str> = imports::words(name).collect();
-    imports::words(header).any(|word| !named.contains(word) && !KINDS.contains(&word))
+    let named: HashSet<&str> = words(name).collect();
+    words(header).any(|word| !named.contains(word) && !KINDS.contains(&word))
 }
 
 /// Bytes of white space that all rows begin with, those apart that begin within a string.

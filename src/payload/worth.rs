@@ -1,8 +1,8 @@
 //! What a review of a unit is likely to be worth, for the order in which a short budget is spent.
 
+use crate::change::binding::words;
 use crate::change::{ClassifiedChange, Unit};
 
-use super::imports::words;
 use super::slice::{Mark, Rendered};
 
 /// Words of code that decides, leaves or fails.

@@ -1,0 +1,249 @@
+//! Imports whose names stand nowhere else. A name counts as used wherever the language, its
+//! documentation or its reflection could mean it: as any identifier, whatever that is bound to, in
+//! documentation comments, and in Python within strings. So what is found is not used.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use super::Hit;
+use crate::change::binding::{Binding, bindings, words};
+use crate::change::language::Language;
+use crate::change::parse::SyntaxTree;
+use crate::change::profile::Profile;
+use crate::check::finding::Fix;
+use crate::check::rule::Text;
+
+pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
+    let Some(tree) = text.tree.filter(|tree| !tree.has_error()) else { return Vec::new() };
+    let bindings = bindings(tree);
+    if bindings.is_empty() || is_facade(tree) {
+        return Vec::new();
+    }
+    let uses = Uses::of(tree);
+    let unused: Vec<_> = bindings
+        .iter()
+        .filter(|binding| !uses.has(binding.name) && !is_implicit(binding, tree) && !is_wanted(binding, tree))
+        .collect();
+    let hit = |binding: &&Binding<'_>| Hit {
+        range: binding.item.byte_range(),
+        message: Some(format!("`{}` is imported and not used", binding.name)),
+        fix: fix(binding, &unused, tree),
+    };
+    unused.iter().map(hit).collect()
+}
+
+/// The names that stand in a file outside of what binds them.
+struct Uses<'a> {
+    names: HashSet<&'a str>,
+    /// The same in lower case for PHP, whose names of classes and functions have no case.
+    lower: HashSet<String>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(tree: &'a SyntaxTree) -> Self {
+        let mut names = HashSet::new();
+        let language = tree.language();
+        // What an import spells is no use, but in Kotlin it holds the comments that follow it.
+        let mut imported = 0;
+        let mut cursor = tree.root().walk();
+        'walk: loop {
+            let node = cursor.node();
+            if is_import(node.kind()) {
+                imported = imported.max(node.end_byte());
+            }
+            let text = || tree.source().get(node.byte_range()).unwrap_or_default();
+            if is_comment(node.kind()) {
+                if reads_comment(language, text()) {
+                    names.extend(words(text()));
+                }
+            } else if language == Language::Python && node.kind() == "string_content" {
+                names.extend(words(text()));
+            } else if node.child_count() == 0
+                && node.start_byte() >= imported
+                && is_use(node, cursor.field_name())
+            {
+                names.insert(text().trim_matches('`'));
+            }
+            if cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    break 'walk;
+                }
+            }
+        }
+        let ignores_case = language == Language::Php;
+        let lower = names.iter().filter(|_| ignores_case).map(|name| name.to_lowercase()).collect();
+        Self { names, lower }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let name = name.trim_matches('`');
+        self.names.contains(name) || (!self.lower.is_empty() && self.lower.contains(&name.to_lowercase()))
+    }
+}
+
+fn is_import(kind: &str) -> bool {
+    matches!(
+        kind,
+        "import_statement"
+            | "import_from_statement"
+            | "import_declaration"
+            | "import_header"
+            | "namespace_use_declaration"
+    )
+}
+
+fn is_comment(kind: &str) -> bool {
+    kind.ends_with("comment")
+}
+
+/// A leaf that may name what was imported: not a member of something else, nor a keyword of a call.
+fn is_use(leaf: Node<'_>, field: Option<&str>) -> bool {
+    let kind = leaf.kind();
+    let owner = leaf.parent().map(|parent| parent.kind());
+    (kind.contains("identifier") || kind == "name")
+        && !matches!(kind, "property_identifier" | "field_identifier" | "statement_identifier")
+        && !matches!(
+            (owner, field),
+            (Some("attribute"), Some("attribute")) | (Some("keyword_argument"), Some("name"))
+        )
+}
+
+/// Whether names in a comment of this text are links or types.
+fn reads_comment(language: Language, comment: &str) -> bool {
+    match language {
+        Language::Python => comment.trim_start_matches(['#', ' ']).starts_with("type:"),
+        Language::Go => false,
+        Language::Php => true,
+        _ => comment.starts_with("/*"),
+    }
+}
+
+/// A file of Python that does nothing but import is there to be imported from.
+fn is_facade(tree: &SyntaxTree) -> bool {
+    let is_string = |node: Node<'_>| node.named_child(0).is_some_and(|inner| inner.kind() == "string");
+    let is_other = |node: Node<'_>| match node.kind() {
+        "future_import_statement" => false,
+        "expression_statement" => !is_string(node),
+        kind => !is_comment(kind) && !is_import(kind),
+    };
+    tree.language() == Language::Python && !tree.root().named_children(&mut tree.root().walk()).any(is_other)
+}
+
+/// Whether the language uses the name without its being spelt.
+fn is_implicit(binding: &Binding<'_>, tree: &SyntaxTree) -> bool {
+    const KOTLIN_OPERATORS: &[&str] = &[
+        "getValue",
+        "setValue",
+        "provideDelegate",
+        "invoke",
+        "get",
+        "set",
+        "contains",
+        "iterator",
+        "next",
+        "hasNext",
+        "rangeTo",
+        "rangeUntil",
+        "compareTo",
+        "equals",
+        "plus",
+        "minus",
+        "times",
+        "div",
+        "rem",
+        "plusAssign",
+        "minusAssign",
+        "timesAssign",
+        "divAssign",
+        "remAssign",
+        "unaryPlus",
+        "unaryMinus",
+        "not",
+        "inc",
+        "dec",
+        "assign",
+    ];
+    let name = binding.name;
+    match tree.language() {
+        Language::Python => {
+            let reflects = ["globals(", "locals(", "eval(", "exec(", "vars("];
+            // Importing these is what they are for.
+            matches!(name, "_" | "readline" | "rlcompleter" | "this" | "antigravity")
+                || reflects.iter().any(|call| tree.source().contains(call))
+        }
+        // What JSX is compiled to calls them, or did.
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            matches!(name, "React" | "Preact" | "h" | "jsx" | "jsxs" | "Fragment")
+        }
+        Language::Kotlin => {
+            KOTLIN_OPERATORS.contains(&name)
+                || name.strip_prefix("component").is_some_and(|rest| rest.parse::<u8>().is_ok())
+        }
+        _ => false,
+    }
+}
+
+/// Whether a comment beside the import, or on the line above, says that it is there for a reason.
+fn is_wanted(binding: &Binding<'_>, tree: &SyntaxTree) -> bool {
+    const REASONS: &[&str] =
+        &["noqa", "unused", "side effect", "side-effect", "regist", "re-export", "reexport", "export"];
+    let source = tree.source();
+    let import = binding.import.byte_range();
+    let end = source[import.end..].find('\n').map_or(source.len(), |at| import.end + at);
+    let start = source[..import.start].rfind('\n').map_or(0, |at| at + 1);
+    let above = source[..start].lines().next_back().unwrap_or_default().trim();
+    let above = Some(above).filter(|line| line.starts_with(['#', '/', '*']));
+    let beside = source[start..end].lines().filter_map(|line| {
+        let marks = [line.find('#'), line.find("//"), line.find("/*")];
+        marks.into_iter().flatten().min().map(|at| &line[at..])
+    });
+    let profile = Profile::of(tree.language());
+    above.into_iter().chain(beside).any(|comment| {
+        let lower = comment.to_lowercase();
+        REASONS.iter().any(|reason| lower.contains(reason))
+            || profile.is_some_and(|profile| profile.is_directive(comment))
+    })
+}
+
+/// Takes the name out of a list that keeps others; the whole import only where importing does
+/// nothing else.
+fn fix(binding: &Binding<'_>, unused: &[&Binding<'_>], tree: &SyntaxTree) -> Option<Fix> {
+    let source = tree.source();
+    let (item, import) = (binding.item.byte_range(), binding.import.byte_range());
+    if item == import || binding.item.kind() == "import_spec" {
+        let is_pure =
+            matches!(tree.language(), Language::Java | Language::Kotlin | Language::Go | Language::Php);
+        let siblings = unused.iter().filter(|other| other.import.id() == binding.import.id()).count();
+        // A list that loses its last package would stay behind, empty.
+        let is_safe = item == import || siblings < binding.item.parent()?.named_child_count();
+        return (is_pure && is_safe).then(|| Fix { range: lines(source, item), text: String::new() });
+    }
+    // One item at a time: what two fixes of one list would leave depends on both.
+    let others = unused.iter().filter(|other| other.import.id() == binding.import.id()).count();
+    let is_listed = matches!(binding.item.kind(), "import_specifier" | "dotted_name" | "aliased_import");
+    if others != 1 || !is_listed {
+        return None;
+    }
+    let comma = |node: Option<Node<'_>>| node.filter(|node| node.kind() == ",").map(|node| node.byte_range());
+    let after = comma(binding.item.next_sibling());
+    let next = binding.item.next_named_sibling().filter(|next| !is_comment(next.kind()));
+    let range = match (after, next, comma(binding.item.prev_sibling())) {
+        (Some(_), Some(next), _) => item.start..next.start_byte(),
+        (_, None, Some(before)) => before.start..item.end,
+        _ => return None,
+    };
+    (!source[range.clone()].contains(['#', '/'])).then(|| Fix { range, text: String::new() })
+}
+
+/// The whole lines of a range, if nothing else stands on them.
+fn lines(source: &str, range: Range<usize>) -> Range<usize> {
+    let start = source[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = source[range.end..].find('\n').map_or(source.len(), |at| range.end + at + 1);
+    let around = [&source[start..range.start], &source[range.end..end]];
+    if around.iter().all(|text| text.trim().is_empty()) { start..end } else { range }
+}
