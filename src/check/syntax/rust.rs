@@ -12,6 +12,10 @@ pub(super) fn parse(source: &str) -> Opinion {
         return Opinion::Unsure;
     }
     let Err(error) = syn::parse_str::<syn::File>(body) else { return Opinion::Valid };
+    if ["#![feature(", "#[rustc_"].iter().any(|mark| source.contains(mark)) {
+        // It may be written in what only a nightly compiler reads.
+        return Opinion::Unsure;
+    }
     let before = source.len() - body.len();
     let range = error.span().byte_range();
     let message = error.to_string();

@@ -262,6 +262,8 @@ fn nothing_is_said_where_the_old_side_was_wrong_as_well() {
 fn a_second_parser_outvotes_the_grammar() {
     let rust = "fn f() {\n    let _ = &raw const x;\n    let _ = async move || 1;\n}\n";
     assert_eq!(finding("a.rs", None, rust), None);
+    let nightly = "#![feature(const_trait_impl)]\nconst impl A for B where C: [const] D {}\n";
+    assert_eq!(finding("a.rs", None, nightly), None);
     let go = "package a\n\nfunc f() *uint64 {\n\tg(new([]int), new(struct{}))\n\treturn new(uint64(1))\n}\n";
     assert_eq!(finding("a.go", None, go), None);
     assert!(finding("a.go", None, &go.replace("f()", "f(")).is_some());
