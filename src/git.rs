@@ -362,10 +362,7 @@ impl Repository {
             .collect())
     }
 
-    /// Every file of a commit's tree.
-    ///
-    /// # Errors
-    /// A tree that cannot be read.
+    /// Every file of a commit's tree; an error is a tree that cannot be read.
     pub fn tree(&self, commit: ObjectId) -> Result<Vec<Entry>, GitError> {
         let action = "read a commit's tree";
         let root = self.inner.find_commit(commit.0).and_then(|commit| commit.tree());
