@@ -140,7 +140,7 @@ mod tests {
         Baseline::of(&run(&Baseline::default(), None, text).findings)
     }
 
-    const TWO: &str = "x = y == None\nbreakpoint()\n\nbreakpoint()\n";
+    const TWO: &str = "if y == None: pass\nbreakpoint()\n\nbreakpoint()\n";
 
     #[test]
     fn the_file_is_stable_and_reads_back() {

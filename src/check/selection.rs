@@ -186,17 +186,17 @@ mod tests {
     fn all_rules_are_all_but_the_secrets() {
         let key = ["AKIA", "Z7QX2LMN4PRSTUVW"].concat();
         let text = format!("breakpoint()\nx = '{key}'\ny = = 1\n");
-        let overrides = vec![below("fixtures/**", told(&["*"], &[]))];
+        let overrides = vec![below("legacy/**", told(&["*"], &[]))];
         let rules = RuleSet::new(RuleOptions { overrides, ..RuleOptions::default() }).unwrap();
         let checked = check(
-            &[sample::classified("fixtures/a.py", None, Some(&text))],
+            &[sample::classified("legacy/a.py", None, Some(&text))],
             &Surroundings::default(),
             &rules,
         );
         let left: Vec<_> = checked.findings.iter().map(|finding| finding.rule.as_str()).collect();
         assert_eq!(left, ["secrets/aws-access-key-id"]);
         let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.as_str()).collect();
-        assert_eq!(because, ["disabled by the configuration for fixtures/**"; 2]);
+        assert_eq!(because, ["disabled by the configuration for legacy/**"; 2]);
     }
 
     #[test]
