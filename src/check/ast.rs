@@ -79,6 +79,16 @@ impl SyntaxRules {
     }
 }
 
+/// Whether the grammar has read all of a match, and what it stands in. What a parser makes of text that
+/// it has lost its way in looks like syntax and is none.
+pub(super) fn is_understood(tree: &SyntaxTree, found: &Match<'_>) -> bool {
+    let node = tree.root().descendant_for_byte_range(found.range.start, found.range.end);
+    node.is_none_or(|node| {
+        let mut around = std::iter::successors(Some(node), tree_sitter::Node::parent);
+        !node.has_error() && around.all(|it| !it.is_error())
+    })
+}
+
 /// Visits every node of a tree, parents first.
 pub(super) fn each_node<'t>(
     tree: &'t AstGrep<StrDoc<Language>>,

@@ -211,8 +211,7 @@ impl<'a> Sides<'a> {
 
     fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
         let language = self.new.tree?.language();
-        let reads =
-            |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
+        let reads = |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
         let rule = rules.rule(syntax::RULE).filter(reads)?;
         let new = syntax::new_error(self)?;
         let SyntaxError { range, message } = new.error;

@@ -43,13 +43,13 @@ use std::sync::OnceLock;
 use ::regex::Regex;
 use globset::GlobSet;
 
-use super::ast::SyntaxRules;
+use super::ast::{self, SyntaxRules};
 use super::baseline::Baseline;
 use super::builtin::{self, Parameters};
 use super::finding::Severity;
 use super::keyword::Keywords;
 use super::regex;
-use super::rule::{Match, Rule, Text};
+use super::rule::{Body, Match, Rule, Text};
 use super::selection::{Override, Selection, Selector};
 use crate::change::language::Language;
 use crate::git::RepoPath;
@@ -77,6 +77,9 @@ pub struct RuleOptions {
     pub packs: Vec<PackSource>,
     /// ast-grep's rules to run beside those of packs.
     pub ast_grep: Vec<AstGrepProject>,
+    /// Whether bundled rules come with their examples and explanations, which take time to read and
+    /// which only people want.
+    pub with_examples: bool,
     /// Paths that rules of ast-grep's do not read, of which packs read nothing but secrets.
     pub excluded: GlobSet,
     /// What is set of the builtin rules.
@@ -106,10 +109,20 @@ pub struct RuleSet {
 
 struct Pack {
     file: String,
-    text: std::borrow::Cow<'static, str>,
+    source: Source,
     /// Languages that its rules read; empty for any text.
     languages: Vec<Language>,
     parsed: OnceLock<Parsed>,
+}
+
+/// Where the rules of a pack are read when they are first needed.
+enum Source {
+    /// The pack is read already.
+    Read,
+    /// TOML.
+    Text(&'static str),
+    /// JSON without examples and explanations.
+    Compact(&'static str),
 }
 
 /// A pack's rules, and what is compiled of them.
@@ -123,59 +136,22 @@ struct Parsed {
 /// The names of the bundled packs that nobody can leave out.
 const ALWAYS: [&str; 2] = ["hookgate", "secrets"];
 
-/// File, languages and text of a pack that comes with hookgate.
-type Bundled = (&'static str, &'static [&'static str], &'static str);
+/// A pack that comes with hookgate.
+struct Bundled {
+    file: &'static str,
+    /// The languages of its header, so that a pack is parsed only when a file is in one of them.
+    languages: &'static [&'static str],
+    text: &'static str,
+    /// The same as JSON, without examples and explanations.
+    compact: &'static str,
+}
 
-/// Packs that come with hookgate, with the languages of their headers: repeated here so that a pack
-/// is parsed only when a file is in one of them.
-const BUNDLED: &[Bundled] = &[
-    ("rules/text.toml", &[], include_str!("../../rules/text.toml")),
-    ("rules/git.toml", &[], include_str!("../../rules/git.toml")),
-    ("rules/secrets.toml", &[], include_str!("../../rules/secrets.toml")),
-    ("rules/hookgate.toml", &[], include_str!("../../rules/hookgate.toml")),
-    ("rules/bash.toml", &["bash"], include_str!("../../rules/bash.toml")),
-    ("rules/c.toml", &["c", "cpp"], include_str!("../../rules/c.toml")),
-    ("rules/csharp.toml", &["csharp"], include_str!("../../rules/csharp.toml")),
-    ("rules/data.toml", &["json", "yaml", "toml"], include_str!("../../rules/data.toml")),
-    ("rules/go.toml", &["go"], include_str!("../../rules/go.toml")),
-    ("rules/java.toml", &["java"], include_str!("../../rules/java.toml")),
-    (
-        "rules/javascript.toml",
-        &["javascript", "typescript", "tsx"],
-        include_str!("../../rules/javascript.toml"),
-    ),
-    ("rules/kotlin.toml", &["kotlin"], include_str!("../../rules/kotlin.toml")),
-    ("rules/php.toml", &["php"], include_str!("../../rules/php.toml")),
-    ("rules/python.toml", &["python"], include_str!("../../rules/python.toml")),
-    ("rules/ruby.toml", &["ruby"], include_str!("../../rules/ruby.toml")),
-    ("rules/rust.toml", &["rust"], include_str!("../../rules/rust.toml")),
-    (
-        "rules/syntax.toml",
-        &[
-            "rust",
-            "python",
-            "javascript",
-            "typescript",
-            "tsx",
-            "go",
-            "java",
-            "c",
-            "cpp",
-            "csharp",
-            "ruby",
-            "php",
-            "kotlin",
-            "bash",
-            "html",
-            "css",
-        ],
-        include_str!("../../rules/syntax.toml"),
-    ),
-];
+/// All of `rules/`, as `build.rs` has read it.
+const BUNDLED: &[Bundled] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// The names of the packs that come with hookgate.
 pub fn bundled_packs() -> impl Iterator<Item = &'static str> {
-    BUNDLED.iter().filter_map(|(file, ..)| file.strip_prefix("rules/")?.strip_suffix(".toml"))
+    BUNDLED.iter().filter_map(|pack| pack.file.strip_prefix("rules/")?.strip_suffix(".toml"))
 }
 
 /// Rules whose id an earlier rule has, or one of a bundled pack. Of these only those are parsed that
@@ -215,7 +191,8 @@ impl RuleSet {
             let name = pack.name();
             ALWAYS.contains(&name) || options.bundled.as_ref().is_none_or(|names| names.contains(name))
         };
-        let (bundled, left_out): (Vec<_>, Vec<_>) = BUNDLED.iter().map(Pack::bundled).partition(is_selected);
+        let (bundled, left_out): (Vec<_>, Vec<_>) =
+            BUNDLED.iter().map(|pack| Pack::bundled(pack, options.with_examples)).partition(is_selected);
         let (packs, mut problems): (Vec<_>, Vec<_>) = options.packs.into_iter().map(Pack::load).unzip();
         let is_switched_on = |id: &str| options.severity.contains_key(id);
         let (ast_grep, wrong) = AstGrepRules::load(&options.ast_grep, options.excluded, is_switched_on);
@@ -350,6 +327,10 @@ impl RuleSet {
         for pack in &self.packs {
             pack.find(text, &wanted, &mut matches);
         }
+        if let Some(tree) = text.tree.filter(|tree| tree.has_error()) {
+            let is_of_syntax = |rule: &Rule| matches!(rule.body, Body::Syntax(_));
+            matches.retain(|found| !is_of_syntax(found.rule) || ast::is_understood(tree, found));
+        }
         self.ast_grep.find(path, text, &wanted, &mut matches);
         matches
     }
@@ -387,11 +368,11 @@ fn most_like(written: &str, known: impl Iterator<Item = String>) -> Option<Strin
 }
 
 impl Pack {
-    fn bundled(&(file, languages, text): &Bundled) -> Self {
+    fn bundled(pack: &Bundled, with_examples: bool) -> Self {
         Self {
-            file: file.to_owned(),
-            text: text.into(),
-            languages: languages.iter().filter_map(|name| name.parse().ok()).collect(),
+            file: pack.file.to_owned(),
+            source: if with_examples { Source::Text(pack.text) } else { Source::Compact(pack.compact) },
+            languages: pack.languages.iter().filter_map(|name| name.parse().ok()).collect(),
             parsed: OnceLock::new(),
         }
     }
@@ -406,7 +387,7 @@ impl Pack {
     fn read(source: PackSource) -> (Self, Vec<Problem>) {
         let Written { languages, rules, problems } = written::parse(&source.file, &source.text);
         let parsed = Parsed::new(rules, &languages);
-        (Self { file: source.file, text: source.text.into(), languages, parsed: parsed.into() }, problems)
+        (Self { file: source.file, source: Source::Read, languages, parsed: parsed.into() }, problems)
     }
 
     /// The name of a bundled pack: with it begin the ids of its rules.
@@ -421,8 +402,12 @@ impl Pack {
 
     fn parsed(&self) -> &Parsed {
         self.parsed.get_or_init(|| {
-            // Only bundled packs are parsed late, and a test parses each of them.
-            Parsed::new(written::parse(&self.file, &self.text).rules, &self.languages)
+            let rules = match self.source {
+                Source::Read => Vec::new(),
+                Source::Text(text) => written::parse(&self.file, text).rules,
+                Source::Compact(json) => written::parse_compact(&self.file, &self.languages, json),
+            };
+            Parsed::new(rules, &self.languages)
         })
     }
 
@@ -460,8 +445,23 @@ mod tests {
 
     #[test]
     fn every_bundled_rule_matches_its_bad_examples_and_none_of_its_good_ones() {
-        let problems = RuleSet::bundled().verify();
+        let rules = RuleSet::new(RuleOptions { with_examples: true, ..RuleOptions::default() }).unwrap();
+        let problems = rules.verify();
         assert!(problems.is_empty(), "{}", Lines(&problems));
+    }
+
+    #[test]
+    fn bundled_packs_are_sound_and_the_same_in_both_forms() {
+        for pack in BUNDLED {
+            let written = written::parse(pack.file, pack.text);
+            assert!(written.problems.is_empty(), "{}", Lines(&written.problems));
+            let compact = written::parse_compact(pack.file, &written.languages, pack.compact);
+            let ids = |rules: &[Rule]| rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+            assert_eq!(ids(&compact), ids(&written.rules));
+            assert!(!compact.is_empty(), "{}", pack.file);
+            let unexplained = written.rules.iter().filter(|rule| rule.why.is_none());
+            assert_eq!(unexplained.map(|rule| &rule.id).collect::<Vec<_>>(), Vec::<&String>::new());
+        }
     }
 
     #[test]

@@ -188,11 +188,8 @@ mod tests {
         let text = format!("breakpoint()\nx = '{key}'\ny = = 1\n");
         let overrides = vec![below("legacy/**", told(&["*"], &[]))];
         let rules = RuleSet::new(RuleOptions { overrides, ..RuleOptions::default() }).unwrap();
-        let checked = check(
-            &[sample::classified("legacy/a.py", None, Some(&text))],
-            &Surroundings::default(),
-            &rules,
-        );
+        let checked =
+            check(&[sample::classified("legacy/a.py", None, Some(&text))], &Surroundings::default(), &rules);
         let left: Vec<_> = checked.findings.iter().map(|finding| finding.rule.as_str()).collect();
         assert_eq!(left, ["secrets/aws-access-key-id"]);
         let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.as_str()).collect();

@@ -295,8 +295,8 @@ fn is_dialect(path: &RepoPath, tree: &SyntaxTree) -> bool {
     match tree.language() {
         Language::JavaScript if has(&["@flow"]) => true,
         Language::Html | Language::Css => has(&["{{", "{%", "<%", "<?"]),
-        // The grammar is that of CSS.
-        _ if path.as_bytes().ends_with(b".scss") => true,
+        // The grammars are those of CSS and Bash.
+        _ if [&b".scss"[..], b".zsh", b".zsh-theme"].iter().any(|it| path.as_bytes().ends_with(it)) => true,
         _ => has(&["{%", "{{cookiecutter", "{{ cookiecutter"]),
     }
 }

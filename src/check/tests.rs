@@ -252,12 +252,12 @@ fn a_run_compiles_only_the_languages_it_meets() {
     assert_eq!(
         rules.parsed_packs(),
         [
-            "rules/text.toml",
             "rules/git.toml",
-            "rules/secrets.toml",
             "rules/hookgate.toml",
             "rules/python.toml",
+            "rules/secrets.toml",
             "rules/syntax.toml",
+            "rules/text.toml",
         ]
     );
     assert_eq!(rules.compiled_languages(), ["python".parse::<Language>().unwrap()]);

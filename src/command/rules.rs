@@ -62,13 +62,14 @@ fn config(environment: &Environment) -> Result<Option<Config>, Error> {
 
 fn rules(environment: &Environment) -> Result<RuleSet, Error> {
     match config(environment)? {
-        Some(config) => Ok(config.rules()?),
+        Some(config) => Ok(config.rules(true)?),
         None => bundled(),
     }
 }
 
 fn bundled() -> Result<RuleSet, Error> {
-    RuleSet::new(RuleOptions::default()).map_err(|error| Error::Refused(error.to_string()))
+    RuleSet::new(RuleOptions { with_examples: true, ..RuleOptions::default() })
+        .map_err(|error| Error::Refused(error.to_string()))
 }
 
 /// The rules that were asked for, pack by pack.

@@ -134,7 +134,7 @@ impl Config {
         Ok(Options {
             parse: ParseLimits::default(),
             classify: ClassifyOptions { excluded: self.excluded()?, tables_only: policy != Policy::AskModel },
-            rules: self.rules()?,
+            rules: self.rules(false)?,
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
             limits: self.limits(section),
@@ -242,12 +242,14 @@ impl Config {
         }
     }
 
-    /// The rules of every hook, bundled and the repository's own, as the files change them.
+    /// The rules of every hook, bundled and the repository's own, as the files change them;
+    /// `with_examples` for people to read.
     ///
     /// # Errors
     /// A pack that is wrong, a rule that does not exist.
-    pub fn rules(&self) -> Result<RuleSet, ConfigError> {
+    pub fn rules(&self, with_examples: bool) -> Result<RuleSet, ConfigError> {
         let (options, mut problems) = self.rule_options()?;
+        let options = RuleOptions { with_examples, ..options };
         // Everything that is wrong is said at once: with what was found, and with what was not.
         match RuleSet::new(options) {
             Ok(set) if problems.is_empty() => Ok(set),
@@ -298,6 +300,7 @@ impl Config {
             ast_grep: sources.ast_grep,
             excluded: self.excluded()?,
             parameters,
+            with_examples: false,
         };
         Ok((options, sources.problems))
     }

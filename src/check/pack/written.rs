@@ -65,6 +65,30 @@ struct WrittenRule {
     tests: Vec<Examples>,
 }
 
+/// A pack as the build has made it of the TOML: JSON, and nothing wrong with it.
+#[derive(Default, Deserialize)]
+struct CompactPack {
+    #[serde(default)]
+    secrets: bool,
+    ignores: Option<Vec<String>>,
+    rule: Vec<WrittenRule>,
+}
+
+/// Reads a bundled pack, without the examples and explanations of its rules.
+pub(super) fn parse_compact(file: &str, languages: &[Language], json: &str) -> Vec<Rule> {
+    // A test reads each of them both ways.
+    let pack: CompactPack = serde_json::from_str(json).unwrap_or_default();
+    let ignores = pack.ignores.map(|globs| Arc::new(of_pack(globs)));
+    let rule = |written| Rule {
+        languages: languages.to_vec(),
+        secret: pack.secrets,
+        file: file.to_owned(),
+        pack_ignores: ignores.clone(),
+        ..build(written).0
+    };
+    pack.rule.into_iter().map(rule).collect()
+}
+
 /// Reads a pack.
 pub(super) fn parse(file: &str, text: &str) -> Written {
     let (written, faults) = match toml::from_str(text) {
