@@ -16,7 +16,7 @@ pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &
     let mut checked = Checked::default();
     for finding in found {
         let change = changes.iter().find(|change| *change.path() == finding.path);
-        let sides = change.and_then(Sides::of);
+        let sides = change.and_then(|change| Sides::of(change, change.parsed.new()));
         let nothing = Text { text: "", language: None, tree: None };
         let (text, comments) = match &sides {
             Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),
