@@ -99,7 +99,7 @@ impl Place<'_> {
 
     fn is_read_by(self, rule: &Rule, rules: &RuleSet) -> bool {
         let is_wanted = rule.secret || rule.of_ast_grep || !self.is_for_secrets_only();
-        is_wanted && rules.is_enabled(rule) && rule.reads(self.path)
+        is_wanted && rules.is_enabled(rule)
     }
 
     /// The matches of the wanted rules, and the comments that silence rules, which are judged by all
@@ -119,7 +119,9 @@ impl Place<'_> {
         }
         let is_needed = |rule: &Rule| is_read(rule) && (wanted(rule) || comments.name(rule, text));
         let mut matches = rules.find(self.path, text, is_needed);
-        let problems = comments.problems(text, &matches, rules, |rule| is_read(rule) && rule.can_read(text));
+        let problems = comments.problems(text, &matches, rules, |rule| {
+            is_read(rule) && rule.reads(self.path) && rule.can_read(text)
+        });
         matches.extend(problems);
         matches.retain(|found| is_read(found.rule) && wanted(found.rule));
         (matches, comments)
@@ -214,7 +216,7 @@ impl<'a> Sides<'a> {
     fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
         let language = self.new.tree?.language();
         let reads = |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
-        let rule = rules.bundled_rule(syntax::RULE).filter(reads)?;
+        let rule = rules.bundled_rule(syntax::RULE).filter(reads).filter(|rule| rule.reads(self.path))?;
         let new = syntax::new_error(self)?;
         let SyntaxError { range, message } = new.error;
         let found = Match { rule, range, message: Some(message), fix: None };

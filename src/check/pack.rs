@@ -321,8 +321,7 @@ impl RuleSet {
         parsed.map(|pack| pack.file.as_str()).collect()
     }
 
-    /// Matches of the wanted rules in a text, pack by pack. By its path it is told which rules of
-    /// ast-grep's read it.
+    /// Matches of the wanted rules that read files of this path, pack by pack.
     pub(super) fn find<'r>(
         &'r self,
         path: &RepoPath,
@@ -333,6 +332,8 @@ impl RuleSet {
         for pack in &self.packs {
             pack.find(text, &wanted, &mut matches);
         }
+        // Few rules match, and the globs of the others need not be compiled.
+        matches.retain(|found| found.rule.reads(path));
         if let Some(tree) = text.tree.filter(|tree| tree.has_error()) {
             let is_of_syntax = |rule: &Rule| matches!(rule.body, Body::Syntax(_));
             matches.retain(|found| !is_of_syntax(found.rule) || ast::is_understood(tree, found));

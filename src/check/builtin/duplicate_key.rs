@@ -70,6 +70,18 @@ impl Reader<'_> {
     fn entries<'tree>(&self, node: Node<'tree>) -> Vec<Entry<'tree>> {
         use Language::{Go, JavaScript, Php, Python, Ruby, Tsx, TypeScript};
         let is_script = matches!(self.language, JavaScript | TypeScript | Tsx);
+        const OWNERS: &[&str] = &[
+            "dictionary",
+            "hash",
+            "object",
+            "switch_body",
+            "literal_value",
+            "expression_switch_statement",
+            "array_creation_expression",
+        ];
+        if !OWNERS.contains(&node.kind()) {
+            return Vec::new();
+        }
         let parts = named(node);
         let keys = |owner: &str, field: &str| -> Vec<_> {
             let owners = parts.iter().filter(|part| part.kind() == owner);

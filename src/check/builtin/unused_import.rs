@@ -2,7 +2,6 @@
 //! documentation or its reflection could mean it: as any identifier, whatever that is bound to, in
 //! documentation comments, and in Python within strings. So what is found is not used.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use tree_sitter::Node;
@@ -34,55 +33,53 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
     unused.iter().map(hit).collect()
 }
 
-/// The names that stand in a file outside of what binds them.
+/// Looks for names outside of what binds them. Nearly every import is used, and its first use found
+/// before long: to ask for one name after the other is faster than to gather all that there are.
 struct Uses<'a> {
-    names: HashSet<&'a str>,
-    /// The same in lower case for PHP, whose names of classes and functions have no case.
-    lower: HashSet<String>,
+    tree: &'a SyntaxTree,
+    /// The text in lower case for PHP, whose names of classes and functions have no case.
+    lower: Option<String>,
 }
 
 impl<'a> Uses<'a> {
     fn of(tree: &'a SyntaxTree) -> Self {
-        let mut names = HashSet::new();
-        let language = tree.language();
-        // What an import spells is no use, but in Kotlin it holds the comments that follow it.
-        let mut imported = 0;
-        let mut cursor = tree.root().walk();
-        'walk: loop {
-            let node = cursor.node();
-            if is_import(node.kind()) {
-                imported = imported.max(node.end_byte());
-            }
-            let text = || tree.source().get(node.byte_range()).unwrap_or_default();
-            if is_comment(node.kind()) {
-                if reads_comment(language, text()) {
-                    names.extend(words(text()));
-                }
-            } else if language == Language::Python && node.kind() == "string_content" {
-                names.extend(words(text()));
-            } else if node.child_count() == 0
-                && node.start_byte() >= imported
-                && is_use(node, cursor.field_name())
-            {
-                names.insert(text().trim_matches('`'));
-            }
-            if cursor.goto_first_child() {
-                continue;
-            }
-            while !cursor.goto_next_sibling() {
-                if !cursor.goto_parent() {
-                    break 'walk;
-                }
-            }
-        }
-        let ignores_case = language == Language::Php;
-        let lower = names.iter().filter(|_| ignores_case).map(|name| name.to_lowercase()).collect();
-        Self { names, lower }
+        let ignores_case = tree.language() == Language::Php;
+        Self { tree, lower: ignores_case.then(|| tree.source().to_ascii_lowercase()) }
     }
 
     fn has(&self, name: &str) -> bool {
         let name = name.trim_matches('`');
-        self.names.contains(name) || (!self.lower.is_empty() && self.lower.contains(&name.to_lowercase()))
+        let (text, name) = match &self.lower {
+            Some(lower) => (lower.as_str(), name.to_ascii_lowercase()),
+            None => (self.tree.source(), name.to_owned()),
+        };
+        text.match_indices(&name).any(|(at, _)| self.is_use(text, &name, at..at + name.len()))
+    }
+
+    /// Whether the text that is spelt like the name, in bytes, is a use of it.
+    fn is_use(&self, text: &str, name: &str, range: Range<usize>) -> bool {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let bytes = text.as_bytes();
+        if bytes[..range.start].last().is_some_and(is_word) || bytes.get(range.end).is_some_and(is_word) {
+            return false;
+        }
+        let language = self.tree.language();
+        let Some(leaf) = self.tree.root().descendant_for_byte_range(range.start, range.end) else {
+            return false;
+        };
+        let spelt = text.get(leaf.byte_range()).unwrap_or_default();
+        if is_comment(leaf.kind()) {
+            return reads_comment(language, spelt) && words(spelt).any(|word| word == name);
+        }
+        if language == Language::Python && leaf.kind() == "string_content" {
+            return words(spelt).any(|word| word == name);
+        }
+        // What an import spells is no use.
+        let mut around = std::iter::successors(Some(leaf), Node::parent);
+        leaf.child_count() == 0
+            && spelt.trim_matches('`') == name
+            && may_name(leaf)
+            && !around.any(|node| is_import(node.kind()))
     }
 }
 
@@ -101,16 +98,17 @@ fn is_comment(kind: &str) -> bool {
     kind.ends_with("comment")
 }
 
-/// A leaf that may name what was imported: not a member of something else, nor a keyword of a call.
-fn is_use(leaf: Node<'_>, field: Option<&str>) -> bool {
+/// Whether a leaf may name what was imported: not a member of something else, nor a keyword of a call.
+fn may_name(leaf: Node<'_>) -> bool {
     let kind = leaf.kind();
-    let owner = leaf.parent().map(|parent| parent.kind());
+    let is_field_of = |owner: &str, field: &str| {
+        let owner = leaf.parent().filter(|parent| parent.kind() == owner);
+        owner.and_then(|owner| owner.child_by_field_name(field)) == Some(leaf)
+    };
     (kind.contains("identifier") || kind == "name")
         && !matches!(kind, "property_identifier" | "field_identifier" | "statement_identifier")
-        && !matches!(
-            (owner, field),
-            (Some("attribute"), Some("attribute")) | (Some("keyword_argument"), Some("name"))
-        )
+        && !is_field_of("attribute", "attribute")
+        && !is_field_of("keyword_argument", "name")
 }
 
 /// Whether names in a comment of this text are links or types.
