@@ -99,11 +99,16 @@ def main():
             before, lines = len(findings), 0
             commits = git(clone, "rev-list", "--no-merges", "--min-parents=1", f"-n{options.last}", "HEAD").split()
             for commit in commits:
+                try:
+                    changed = changed_lines(clone, commit)
+                except subprocess.CalledProcessError:
+                    print(f"{name} {commit[:10]}: left out, git itself cannot read it", file=sys.stderr)
+                    continue
                 report, failure = run(options.hookgate, clone, environment, "--from-ref", f"{commit}^", "--to-ref", commit)
                 if failure:
                     failures.append(f"{name} {commit[:10]}: {failure}")
                     continue
-                lines += changed_lines(clone, commit)
+                lines += changed
                 judge(name, clone, commit, commit[:10], report, findings)
             rows.append((name, f"{len(commits)} commits", lines, findings[before:]))
 

@@ -1,7 +1,7 @@
 //! One pass over a text for the keywords of all rules of a pack. A rule whose keyword is not there
 //! costs nothing more, not even the compilation of its regular expression.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::rule::Rule;
 
@@ -19,9 +19,13 @@ impl Keywords {
     pub(super) fn new(rules: &[Rule]) -> Self {
         let keywords = rules.iter().flat_map(|rule| &rule.keywords);
         let counts = rules.iter().enumerate().map(|(index, rule)| (index, rule.keywords.len()));
+        // A table of states would be the fastest to search, but takes longer to build than most commits to
+        // read.
+        let mut any = AhoCorasick::builder();
+        any.kind(Some(AhoCorasickKind::ContiguousNFA));
         Self {
             // It fails only for gigabytes of keywords.
-            any: AhoCorasick::new(keywords).ok().filter(|any| any.patterns_len() > 0),
+            any: any.build(keywords).ok().filter(|any| any.patterns_len() > 0),
             owners: counts.flat_map(|(index, count)| std::iter::repeat_n(index, count)).collect(),
             always: rules.iter().map(|rule| rule.keywords.is_empty()).collect(),
         }
