@@ -12,6 +12,8 @@ mod unused_import;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use globset::GlobSet;
 
 use super::finding::{Finding, Fix, Source};
@@ -216,7 +218,7 @@ pub(super) fn survey(
             message: remark.message.unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
             fix: None,
-            excerpt: String::new(),
+            excerpt: Arc::default(),
         }));
     }
     findings

@@ -20,7 +20,7 @@ pub mod fix;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rayon::prelude::*;
 
@@ -29,7 +29,7 @@ use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
 use builtin::Builtin;
-use excerpt::excerpt;
+use excerpt::Excerpts;
 use finding::{Finding, Source};
 use introduced::introduced;
 use lines::{Lines, to_u32};
@@ -166,12 +166,13 @@ impl<'a> Sides<'a> {
         let (matches, comments) = self.place().find(&self.new, rules, |_| true);
         let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
         let introduced = self.introduced(&matches, &lines, rules);
+        let mut excerpts = Excerpts::of(self.new.text, rules);
         let mut silence = Silence::new(self.path, &self.new, self.is_new(), comments, rules);
         if !rules.baseline().is_empty() {
             // The baseline has to answer for what was there before as well.
-            let is_old = |found: &&Match<'_>| !introduced.iter().any(|new| std::ptr::eq(*new, *found));
-            for found in matches.iter().filter(is_old) {
-                silence.is_known(&self.finding(rules, found, &lines));
+            let new: HashSet<_> = introduced.iter().map(|found| std::ptr::from_ref(*found)).collect();
+            for found in matches.iter().filter(|found| !new.contains(&std::ptr::from_ref(*found))) {
+                silence.is_known(&self.finding(rules, found, &lines, &mut excerpts));
             }
         }
         let mut checked = Checked::default();
@@ -180,9 +181,9 @@ impl<'a> Sides<'a> {
             None => checked.findings.push(finding),
         };
         for found in introduced {
-            take(self.finding(rules, found, &lines), &mut checked);
+            take(self.finding(rules, found, &lines, &mut excerpts), &mut checked);
         }
-        if let Some(error) = self.syntax_error(rules) {
+        if let Some(error) = self.syntax_error(rules, &mut excerpts) {
             // A rule that has found something there says more about it than the grammar can.
             let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
             if !checked.findings.iter().any(known) {
@@ -209,7 +210,7 @@ impl<'a> Sides<'a> {
         introduced(matches, &self.new, |found| lines.touch(found, &self.added), &before, &old)
     }
 
-    fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
+    fn syntax_error(&self, rules: &RuleSet, excerpts: &mut Excerpts<'_>) -> Option<Finding> {
         let language = self.new.tree?.language();
         let reads = |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
         let rule = rules.rule(syntax::RULE).filter(reads)?;
@@ -220,7 +221,7 @@ impl<'a> Sides<'a> {
             source: Source::Syntax,
             severity: rules.selection().severity(&rule.id, self.path).unwrap_or(new.severity),
             confidence: new.confidence,
-            ..self.finding(rules, &found, &Lines::of(self.new.text))
+            ..self.finding(rules, &found, &Lines::of(self.new.text), excerpts)
         })
     }
 
@@ -229,14 +230,17 @@ impl<'a> Sides<'a> {
         (!self.is_new()).then_some(&self.added[..])
     }
 
-    fn finding(&self, rules: &RuleSet, found: &Match<'_>, lines: &Lines) -> Finding {
+    fn finding(
+        &self,
+        rules: &RuleSet,
+        found: &Match<'_>,
+        lines: &Lines,
+        excerpts: &mut Excerpts<'_>,
+    ) -> Finding {
         let rule = found.rule;
-        let text = self.new.text;
         let (line, column) = lines.position(found.range.start);
         let (end_line, end_column) = lines.position(found.range.end);
-        let before = column as usize - 1;
-        let first_line = text[found.range.start - before..].lines().next().unwrap_or_default();
-        let own = rule.secret.then(|| before..before + found.range.len());
+        let message = found.message.as_deref().and_then(|message| excerpts.message(message));
         Finding {
             path: self.path.clone(),
             line,
@@ -247,10 +251,10 @@ impl<'a> Sides<'a> {
             source: if rule.secret { Source::Secret } else { Source::Rule },
             severity: rules.severity(rule, self.path),
             confidence: rule.confidence,
-            message: found.message.clone().unwrap_or_else(|| rule.message.clone()),
+            message: message.unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
             fix: found.fix.clone(),
-            excerpt: excerpt(first_line, own, rules),
+            excerpt: excerpts.line(found.range.start + 1 - column as usize),
         }
     }
 }

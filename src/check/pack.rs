@@ -38,6 +38,7 @@ mod written;
 pub use verify::Trial;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use ::regex::Regex;
@@ -282,6 +283,22 @@ impl RuleSet {
         self.of_any_text()
             .filter(|rule| rule.secret)
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
+    }
+
+    /// Where secrets stand in a text, whether or not they are reported, pattern by pattern.
+    #[must_use]
+    pub fn secrets_in(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for pack in self.packs.iter().filter(|pack| pack.languages.is_empty()) {
+            let Parsed { rules, keywords, .. } = pack.parsed();
+            if !rules.iter().any(|rule| rule.secret) {
+                continue;
+            }
+            let candidates = rules.iter().zip(keywords.candidates(text)).filter(|(_, may_match)| *may_match);
+            let patterns = candidates.filter(|(rule, _)| rule.secret).filter_map(|(rule, _)| rule.regex());
+            found.extend(patterns.flat_map(|pattern| pattern.find_iter(text)).map(|found| found.range()));
+        }
+        found
     }
 
     /// Rules that no language belongs to, pack by pack.

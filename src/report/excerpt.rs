@@ -62,7 +62,7 @@ fn render(finding: &Finding, sources: &Sources<'_>, rules: &RuleSet) -> String {
         let (line, column) = (finding.line as usize, finding.column as usize);
         title.element(Origin::path(path.as_str()).line(line).char_column(column))
     } else {
-        let line = finding.excerpt.as_str();
+        let line = &*finding.excerpt;
         let start = floor_boundary(line, finding.column.saturating_sub(1) as usize);
         let end = if finding.end_line == finding.line { finding.end_column as usize - 1 } else { line.len() };
         let end = floor_boundary(line, end).max(start);

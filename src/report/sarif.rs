@@ -140,7 +140,7 @@ fn location(finding: &Finding, sources: &Sources<'_>) -> Value {
     if !finding.excerpt.is_empty() && finding.excerpt.len() <= LONGEST_SNIPPET {
         let line = finding.line.max(1);
         place["contextRegion"] =
-            json!({ "startLine": line, "endLine": line, "snippet": { "text": finding.excerpt } });
+            json!({ "startLine": line, "endLine": line, "snippet": { "text": &*finding.excerpt } });
     }
     json!({ "physicalLocation": place })
 }

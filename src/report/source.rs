@@ -60,7 +60,7 @@ impl<'r> Sources<'r> {
     /// SARIF of most tools count. The excerpt stands in for a text that is not there.
     pub(super) fn utf16_region(&self, finding: &Finding) -> Region {
         let source = self.of_finding(finding);
-        let first = source.map_or(finding.excerpt.as_str(), |source| source.line(finding.line));
+        let first = source.map_or(&*finding.excerpt, |source| source.line(finding.line));
         let last = match source {
             Some(source) => source.line(finding.end_line),
             None if finding.end_line == finding.line => &finding.excerpt,
@@ -84,10 +84,7 @@ impl<'r> Source<'r> {
 
     /// Where secrets are, looked for when the first fix is to be shown.
     fn secrets(&self, rules: &RuleSet) -> &[Range<usize>] {
-        self.secrets.get_or_init(|| {
-            let found = rules.secret_patterns().flat_map(|(_, pattern)| pattern.find_iter(self.text));
-            found.map(|found| found.range()).collect()
-        })
+        self.secrets.get_or_init(|| rules.secrets_in(self.text))
     }
 
     /// A line without its end; empty where there is none.
