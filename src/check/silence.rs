@@ -14,9 +14,12 @@ use crate::git::RepoPath;
 /// no line of it.
 pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &RuleSet) -> Checked {
     let mut checked = Checked::default();
+    if found.is_empty() {
+        return checked;
+    }
+    let changes: HashMap<_, _> = changes.iter().map(|change| (change.path(), change)).collect();
     for finding in found {
-        let change = changes.iter().find(|change| *change.path() == finding.path);
-        let sides = change.and_then(Sides::of);
+        let sides = changes.get(&finding.path).copied().and_then(Sides::of);
         let nothing = Text { text: "", language: None, tree: None };
         let (text, comments) = match &sides {
             Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),
@@ -33,12 +36,12 @@ pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &
 
 /// What silences the findings of one file.
 pub(super) struct Silence<'a> {
-    pub(super) path: &'a RepoPath,
-    pub(super) text: &'a Text<'a>,
+    path: &'a RepoPath,
+    text: &'a Text<'a>,
     /// Whether every line is new.
-    pub(super) is_new: bool,
-    pub(super) comments: Comments,
-    pub(super) rules: &'a RuleSet,
+    is_new: bool,
+    comments: Comments,
+    rules: &'a RuleSet,
     /// How many findings of an id there were so far, of those that the baseline may answer for.
     seen: HashMap<String, usize>,
 }

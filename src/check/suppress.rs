@@ -12,7 +12,6 @@ use super::finding::{Finding, Source};
 use super::lines::Lines;
 use super::pack::RuleSet;
 use super::rule::{Match, Rule, Text};
-use super::syntax;
 use crate::change::parse::SyntaxTree;
 use crate::change::profile::Profile;
 use crate::text::one_line;
@@ -140,10 +139,6 @@ impl Comments {
             }
             for range in &comment.names {
                 let id = &text.text[range.clone()];
-                if id == syntax::RULE {
-                    // The grammar's word on the whole text is not to be had here.
-                    continue;
-                }
                 let Some(rule) = rules.rule(id) else {
                     let nearest = rules.nearest(id).map(|id| format!("; did you mean `{id}`?"));
                     let message = format!("no rule is called `{id}`{}", nearest.unwrap_or_default());
@@ -161,9 +156,9 @@ impl Comments {
                     say("hookgate/wrong-suppression", range, Some(message.to_owned()));
                     continue;
                 }
-                let is_used = matches.iter().any(|found| {
+                let is_used = matches.iter().filter(|found| found.rule.id == rule.id).any(|found| {
                     let (first, last) = lines.span(found);
-                    found.rule.id == rule.id && comment.covers.has(first, last)
+                    comment.covers.has(first, last)
                 });
                 if !is_used && judged(rule) {
                     let message = format!("this silences nothing: `{id}` has no finding here");
