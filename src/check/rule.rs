@@ -100,7 +100,8 @@ impl Rule {
     }
 
     /// Whether its findings stand on no line.
-    pub(super) fn is_about_file(&self) -> bool {
+    #[must_use]
+    pub fn is_about_file(&self) -> bool {
         matches!(self.body, Body::Builtin(builtin) if builtin.is_survey())
     }
 
