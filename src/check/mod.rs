@@ -21,6 +21,7 @@ pub mod fix;
 mod tests;
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use rayon::prelude::*;
 
@@ -53,8 +54,35 @@ pub struct Checked {
 pub struct Suppressed {
     /// What was found.
     pub finding: Finding,
-    /// Who said so, in one line: the comment with its reason, the baseline, the path.
-    pub because: String,
+    /// Who said so.
+    pub because: Because,
+}
+
+/// Who does not want to hear of a finding; displayed in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// A comment in the file.
+    Comment {
+        /// Its line, from 1.
+        line: u32,
+        /// What it says beside the rule's id.
+        reason: Option<String>,
+    },
+    /// The configuration, for paths of these globs.
+    Configuration(String),
+    /// The baseline, which knows it.
+    Baseline,
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Comment { line, reason: Some(reason) } => write!(f, "comment on line {line}: {reason}"),
+            Self::Comment { line, reason: None } => write!(f, "comment on line {line}"),
+            Self::Configuration(globs) => write!(f, "disabled by the configuration for {globs}"),
+            Self::Baseline => f.write_str("in the baseline"),
+        }
+    }
 }
 
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change

@@ -192,7 +192,7 @@ mod tests {
             check(&[sample::classified("legacy/a.py", None, Some(&text))], &Surroundings::default(), &rules);
         let left: Vec<_> = checked.findings.iter().map(|finding| finding.rule.as_str()).collect();
         assert_eq!(left, ["secrets/aws-access-key-id"]);
-        let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.as_str()).collect();
+        let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.to_string()).collect();
         assert_eq!(because, ["disabled by the configuration for legacy/**"; 2]);
     }
 

@@ -6,7 +6,7 @@ use super::finding::{Finding, Source};
 use super::pack::RuleSet;
 use super::rule::Text;
 use super::suppress::Comments;
-use super::{Checked, Sides, Suppressed};
+use super::{Because, Checked, Sides, Suppressed};
 use crate::change::ClassifiedChange;
 use crate::git::RepoPath;
 
@@ -58,14 +58,14 @@ impl<'a> Silence<'a> {
     }
 
     /// Why a finding is not wanted; none where it is.
-    pub(super) fn because(&mut self, finding: &Finding) -> Option<String> {
+    pub(super) fn because(&mut self, finding: &Finding) -> Option<Because> {
         if let Some(because) = self.comments.because(finding, self.text) {
             return Some(because);
         }
         if let Some(globs) = self.rules.selection().disabled_by(&finding.rule, self.path) {
-            return Some(format!("disabled by the configuration for {globs}"));
+            return Some(Because::Configuration(globs));
         }
-        self.is_known(finding).then(|| "in the baseline".to_owned())
+        self.is_known(finding).then_some(Because::Baseline)
     }
 
     /// Whether the baseline answers for a finding, beside those that it has answered for. It does not

@@ -8,6 +8,7 @@ use std::ops::{Range, RangeInclusive};
 
 use tree_sitter::Node;
 
+use super::Because;
 use super::finding::{Finding, Source};
 use super::lines::Lines;
 use super::pack::RuleSet;
@@ -91,7 +92,7 @@ impl Comments {
     }
 
     /// Why a finding is not wanted, if a comment says so.
-    pub(super) fn because(&self, finding: &Finding, text: &Text<'_>) -> Option<String> {
+    pub(super) fn because(&self, finding: &Finding, text: &Text<'_>) -> Option<Because> {
         let is_secret = finding.source == Source::Secret;
         let (first, last) = finding.lines();
         let comment = self.0.iter().find(|comment| {
@@ -99,8 +100,7 @@ impl Comments {
                 && comment.covers.has(first, last)
                 && (comment.reason.is_some() || !is_secret)
         })?;
-        let reason = comment.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-        Some(format!("comment on line {}{reason}", comment.line))
+        Some(Because::Comment { line: comment.line, reason: comment.reason.clone() })
     }
 
     /// What is wrong with the comments, as matches of the rules of the pack `hookgate`. `matches` are
