@@ -1,4 +1,8 @@
-//! Text from elsewhere, made fit for a terminal and for its reader.
+//! Text from elsewhere: where its lines are, and how it is made fit for a terminal and for its reader.
+
+mod lines;
+
+pub use lines::{Lines, to_u32};
 
 /// Whether a terminal would obey the character or hide it: C0 and C1 controls, what Unicode calls
 /// format characters (bidirectional controls, zero-width characters, tags), and the invisible

@@ -9,7 +9,6 @@ mod regex;
 mod ast;
 pub mod builtin;
 mod syntax;
-mod lines;
 mod excerpt;
 mod introduced;
 mod moved;
@@ -29,11 +28,11 @@ use crate::change::language::Language;
 use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
+use crate::text::Lines;
 use builtin::Builtin;
 use excerpt::Excerpts;
 use finding::{Finding, Source};
 use introduced::introduced;
-use lines::{Lines, to_u32};
 use pack::RuleSet;
 use rule::{Body, Match, Rule, Text};
 use silence::Silence;
@@ -192,7 +191,7 @@ impl<'a> Sides<'a> {
 
     fn check(&self, rules: &RuleSet) -> Checked {
         let (matches, comments) = self.place().find(&self.new, rules, |_| true);
-        let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
+        let lines = Lines::of(if matches.is_empty() { "" } else { self.new.text });
         let introduced = self.introduced(&matches, &lines, rules);
         let mut excerpts = Excerpts::of(self.new.text, rules);
         let mut silence = Silence::new(self.path, &self.new, self.is_new(), comments, rules);
@@ -226,7 +225,7 @@ impl<'a> Sides<'a> {
     fn introduced<'m, 'r>(
         &self,
         matches: &'m [Match<'r>],
-        lines: &Lines,
+        lines: &Lines<'_>,
         rules: &'r RuleSet,
     ) -> Vec<&'m Match<'r>> {
         if matches.is_empty() {
@@ -235,7 +234,7 @@ impl<'a> Sides<'a> {
         let Some(old) = self.old() else { return matches.iter().collect() };
         let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
         let (before, _) = self.place().find(&old, rules, |rule| hit.contains(rule.id.as_str()));
-        introduced(matches, &self.new, |found| lines.touch(found, &self.added), &before, &old)
+        introduced(matches, &self.new, |found| found.touches(lines, &self.added), &before, &old)
     }
 
     fn syntax_error(&self, rules: &RuleSet, excerpts: &mut Excerpts<'_>) -> Option<Finding> {
@@ -262,7 +261,7 @@ impl<'a> Sides<'a> {
         &self,
         rules: &RuleSet,
         found: &Match<'_>,
-        lines: &Lines,
+        lines: &Lines<'_>,
         excerpts: &mut Excerpts<'_>,
     ) -> Finding {
         let rule = found.rule;

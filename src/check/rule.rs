@@ -9,9 +9,11 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::builtin::Builtin;
 use super::finding::{Confidence, Fix, Severity};
+use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::git::RepoPath;
+use crate::text::Lines;
 
 /// Most bytes a compiled regular expression may take.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
@@ -89,6 +91,14 @@ pub(super) struct Match<'r> {
     /// What is wrong here, where that is more than the rule's own message.
     pub(super) message: Option<String>,
     pub(super) fix: Option<Fix>,
+}
+
+impl Match<'_> {
+    /// Whether it stands on one of the lines.
+    pub(super) fn touches(&self, lines: &Lines<'_>, changed: &[LineRange]) -> bool {
+        let (first, last) = lines.span(&self.range);
+        changed.iter().any(|range| range.touches(first, last))
+    }
 }
 
 impl Rule {

@@ -10,12 +10,11 @@ use tree_sitter::Node;
 
 use super::Because;
 use super::finding::{Finding, Source};
-use super::lines::Lines;
 use super::pack::RuleSet;
 use super::rule::{Match, Rule, Text};
 use crate::change::parse::SyntaxTree;
 use crate::change::profile::Profile;
-use crate::text::one_line;
+use crate::text::{Lines, one_line};
 
 const NAMELESS: &str = "it names no rule, write `hookgate-ignore: rule-id reason`";
 
@@ -113,7 +112,7 @@ impl Comments {
         rules: &'r RuleSet,
         judged: impl Fn(&Rule) -> bool,
     ) -> Vec<Match<'r>> {
-        let lines = if self.is_empty() { Lines::default() } else { Lines::of(text.text) };
+        let lines = Lines::of(if self.is_empty() { "" } else { text.text });
         let mut problems = Vec::new();
         let mut say = |id: &str, range: &Range<usize>, message: Option<String>| {
             let rule = rules.rule(id);
@@ -157,7 +156,7 @@ impl Comments {
                     continue;
                 }
                 let is_used = matches.iter().filter(|found| found.rule.id == rule.id).any(|found| {
-                    let (first, last) = lines.span(found);
+                    let (first, last) = lines.span(&found.range);
                     comment.covers.has(first, last)
                 });
                 if !is_used && judged(rule) {
@@ -174,7 +173,7 @@ impl Comments {
 
 impl Comment {
     /// The comment with a marker at this byte, if it is one.
-    fn at(start: usize, text: &Text<'_>, is_prose: bool, lines: &Lines) -> Option<Self> {
+    fn at(start: usize, text: &Text<'_>, is_prose: bool, lines: &Lines<'_>) -> Option<Self> {
         let after = &text.text[start + MARKER.len()..];
         let (is_file, after) = after.strip_prefix("-file").map_or((false, after), |after| (true, after));
         if after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')) {
@@ -278,7 +277,7 @@ fn covered(
     node: Option<Node<'_>>,
     opening: (usize, usize),
     line: u32,
-    lines: &Lines,
+    lines: &Lines<'_>,
 ) -> Covers {
     let source = text.text;
     let (start, end) = match node {

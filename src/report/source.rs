@@ -9,6 +9,7 @@ use super::Report;
 use crate::check::finding::{Finding, Fix};
 use crate::check::pack::RuleSet;
 use crate::git::RepoPath;
+use crate::text::{Lines, to_u32};
 
 /// Lines and columns from 1, the end exclusive. What a column counts is its maker's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -24,8 +25,7 @@ pub(super) struct Sources<'r>(HashMap<&'r RepoPath, Source<'r>>);
 
 /// A text and where its lines begin.
 pub(super) struct Source<'r> {
-    text: &'r str,
-    starts: Vec<usize>,
+    lines: Lines<'r>,
     secrets: OnceCell<Vec<Range<usize>>>,
 }
 
@@ -77,45 +77,36 @@ impl<'r> Sources<'r> {
 
 impl<'r> Source<'r> {
     pub(super) fn new(text: &'r str) -> Self {
-        let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-        let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { text, starts, secrets: OnceCell::new() }
+        Self { lines: Lines::of(text), secrets: OnceCell::new() }
     }
 
     /// Where secrets are, looked for when the first fix is to be shown.
     fn secrets(&self, rules: &RuleSet) -> &[Range<usize>] {
-        self.secrets.get_or_init(|| rules.secrets_in(self.text))
+        self.secrets.get_or_init(|| rules.secrets_in(self.lines.text()))
     }
 
     /// A line without its end; empty where there is none.
     fn line(&self, number: u32) -> &'r str {
-        self.lines(number, number).trim_end_matches(['\n', '\r'])
+        &self.lines.text()[self.lines.range(number)]
     }
 
     /// The lines from `first` to `last` with their ends.
     pub(super) fn lines(&self, first: u32, last: u32) -> &'r str {
         let start = self.start(first);
-        &self.text[start..self.start(last.saturating_add(1)).max(start)]
+        &self.lines.text()[start..self.start(last.saturating_add(1)).max(start)]
     }
 
     /// The byte at which a line begins; the end of the text where there is no such line.
     pub(super) fn start(&self, number: u32) -> usize {
-        let index = (number as usize).saturating_sub(1);
-        self.starts.get(index).copied().unwrap_or(self.text.len())
+        self.lines.start(number).unwrap_or(self.lines.text().len())
     }
 
     /// Lines and columns in bytes of a range; none for one that is not of this text.
     pub(super) fn region(&self, range: &Range<usize>) -> Option<Region> {
-        self.text.get(range.clone())?;
-        let (line, column) = self.position(range.start);
-        let (end_line, end_column) = self.position(range.end);
+        self.lines.text().get(range.clone())?;
+        let (line, column) = self.lines.position(range.start);
+        let (end_line, end_column) = self.lines.position(range.end);
         Some(Region { line, column, end_line, end_column })
-    }
-
-    fn position(&self, byte: usize) -> (u32, u32) {
-        let line = self.starts.partition_point(|&start| start <= byte);
-        let column = byte - self.starts[line - 1] + 1;
-        (to_u32(line), to_u32(column))
     }
 
     /// The same place with columns in UTF-16 code units.
@@ -146,10 +137,6 @@ pub(super) fn floor_boundary(text: &str, byte: usize) -> usize {
         byte -= 1;
     }
     byte
-}
-
-fn to_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
