@@ -10,13 +10,16 @@ use super::pack::RuleOptions;
 use crate::git::RepoPath;
 
 /// What a configuration says of rules under some paths.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Override {
     /// Globs over paths from the top of the work tree, which `*` matches across `/`.
     pub paths: Vec<String>,
     /// Rules whose findings are not wanted there; see [`RuleOptions::disabled`].
+    #[serde(default)]
     pub disabled: Vec<String>,
     /// Severities that findings have there; see [`RuleOptions::severity`].
+    #[serde(default)]
     pub severity: BTreeMap<String, Severity>,
 }
 
