@@ -96,13 +96,19 @@ pub fn plain_message(message: &str) -> String {
 /// What was probably meant, or everything that could have been, as the end of a sentence.
 #[must_use]
 pub fn instead(written: &str, known: &[&str]) -> String {
-    let similarity = |name: &str| strsim::jaro_winkler(written, name);
-    let nearest = known.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-    match nearest {
-        Some(nearest) if similarity(nearest) > 0.8 => format!("; did you mean `{nearest}`?"),
-        Some(_) => format!("; expected one of: {}", known.join(", ")),
-        None => String::new(),
+    match nearest(written, known.iter().copied()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!("; expected one of: {}", known.join(", ")),
     }
+}
+
+/// The name that was probably meant, if one is like what was written.
+#[must_use]
+pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let known = known.into_iter().map(|name| (strsim::jaro_winkler(written, name), name));
+    let (similarity, nearest) = known.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (similarity > 0.8).then_some(nearest)
 }
 
 #[cfg(test)]

@@ -255,7 +255,7 @@ good = ["b"]
         a.toml:3: rule `Ours` needs an `id` like `pack/kebab-name`
         a.toml:3: rule `Ours` needs `[[rule.tests]]` with at least one `bad` and one `good` text
         a.toml:3: rule `Ours` needs `keywords`: texts of which a match holds at least one
-        a.toml:10: rule `ours/both` needs either `ast` or `regex`
+        a.toml:10: rule `ours/both` needs one of `ast`, `regex` and `builtin`, and no more
         a.toml:10: rule `ours/both` has an empty keyword
         b.toml:2: rule `ours/kind` does not compile for python: Kind `no_such_kind` is invalid.
         b.toml:12: rule `ours/any` has a wrong glob `[a`: unclosed character class; missing ']'
