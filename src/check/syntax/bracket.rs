@@ -6,6 +6,7 @@ use super::{SyntaxError, trimmed_line};
 use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
+use crate::check::ast::each_node;
 use crate::text::Lines;
 
 /// A bracket, as the tokens of the tree have it.
@@ -88,7 +89,6 @@ fn opener(kind: char) -> Option<char> {
 /// comment or a regular expression is among them.
 fn brackets(tree: &SyntaxTree, lines: &Lines<'_>) -> Vec<Bracket> {
     let mut found = Vec::new();
-    let mut cursor = tree.root().walk();
     let bracket = |node: Node<'_>| {
         let kind = node.kind();
         let kind = match kind {
@@ -108,17 +108,10 @@ fn brackets(tree: &SyntaxTree, lines: &Lines<'_>) -> Vec<Bracket> {
         let leads = line_start + indent == start;
         Some(Bracket { kind, start, row, indent, leads })
     };
-    loop {
-        let node = cursor.node();
+    each_node(tree.ast(), |node| {
         if node.child_count() == 0 {
             found.extend(bracket(node));
-        } else if cursor.goto_first_child() {
-            continue;
         }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return found;
-            }
-        }
-    }
+    });
+    found
 }
