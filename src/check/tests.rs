@@ -88,8 +88,8 @@ fn only_secrets_are_looked_for_in_what_others_wrote() {
 
 #[test]
 fn a_multibyte_secret_line_is_masked_without_moving_columns() {
-    assert_eq!(mask("é = abcdéfgh! x", [9..14].into_iter()), "é = abcd*****! x");
-    assert_eq!(mask("aéb", [2..100, 5..1].into_iter()), "aé*");
+    assert_eq!(mask("é = abcdéfgh! x", [9..14, 16..17].into_iter()), "é = abcd*****! *");
+    assert_eq!(mask("aéb", [2..100, 9..9].into_iter()), "aé*");
 }
 
 #[test]
