@@ -15,6 +15,16 @@ pub fn is_unprintable(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The last boundary of characters that is not behind `byte`.
+#[must_use]
+pub fn floor_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
+}
+
 /// One line of at most `limit` characters, and an ellipsis where there was more: runs of white space
 /// are one space, and unprintable characters are escaped.
 #[must_use]

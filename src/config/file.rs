@@ -16,10 +16,10 @@ use crate::tokens::PicoUsd;
 
 /// The name of a repository's file.
 pub const REPOSITORY_FILE: &str = "hookgate.toml";
-/// Where known findings are kept, from the top of the work tree.
-pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 /// The name of the file that overrides it in one clone.
 pub const LOCAL_FILE: &str = "hookgate.local.toml";
+/// Where known findings are kept, from the top of the work tree.
+pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 
 /// The user's own `config.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,10 +6,11 @@ use std::fmt::{self, Write as _};
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Patch, Renderer, Snippet};
 
 use super::Report;
-use super::source::{Region, Sources, floor_boundary};
+use super::source::{Region, Sources};
 use super::text::DIM;
 use crate::check::finding::{Finding, Fix, Severity};
 use crate::check::pack::RuleSet;
+use crate::text::floor_boundary;
 use crate::tokens::Grouped;
 
 /// Findings of one rule in one file that are shown in full.

@@ -9,7 +9,7 @@ use super::Report;
 use crate::check::finding::{Finding, Fix};
 use crate::check::pack::RuleSet;
 use crate::git::RepoPath;
-use crate::text::{Lines, to_u32};
+use crate::text::{Lines, floor_boundary, to_u32};
 
 /// Lines and columns from 1, the end exclusive. What a column counts is its maker's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -128,15 +128,6 @@ fn utf16_column(line: &str, column: u32) -> u32 {
     // Most lines are ASCII, and some are long and have many findings.
     let units = if before.is_ascii() { before.len() } else { before.encode_utf16().count() };
     to_u32(units + behind + 1)
-}
-
-/// The last boundary of characters that is not behind `byte`.
-pub(super) fn floor_boundary(text: &str, byte: usize) -> usize {
-    let mut byte = byte.min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
-    }
-    byte
 }
 
 #[cfg(test)]

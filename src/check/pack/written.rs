@@ -122,8 +122,7 @@ pub(super) fn parse(file: &str, text: &str) -> Written {
         if written.languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
             faults.push("has `ast`, but its pack has no `languages`".to_owned());
         }
-        let is_survey = matches!(rule.body, Body::Builtin(builtin) if builtin.is_survey());
-        if !written.languages.is_empty() && is_survey {
+        if !written.languages.is_empty() && rule.is_about_file() {
             faults.push("looks at names and modes: its pack can have no `languages`".to_owned());
         }
         if faults.is_empty() {
