@@ -144,6 +144,20 @@ pub enum Blob {
     Missing,
 }
 
+/// Where a repository's objects are.
+pub struct Objects(PathBuf);
+
+impl Objects {
+    /// Opens the repository once more.
+    ///
+    /// # Errors
+    /// [`GitError::NotARepository`], where it has gone meanwhile.
+    pub fn open(&self) -> Result<Repository, GitError> {
+        let exactly = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
+        open_inner(&self.0, RepositoryOpenFlags::FROM_ENV | exactly).map(|inner| Repository { inner })
+    }
+}
+
 /// An open repository.
 pub struct Repository {
     inner: git2::Repository,
@@ -184,6 +198,12 @@ impl Repository {
             Some(_) => Ok(Self { inner }),
             None => Err(GitError::Bare(inner.path().to_owned())),
         }
+    }
+
+    /// The way to this repository's objects for another thread.
+    #[must_use]
+    pub fn objects(&self) -> Objects {
+        Objects(self.inner.path().to_owned())
     }
 
     /// Opens the repository whose work tree is `directory`, whatever the environment says.

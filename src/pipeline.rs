@@ -115,6 +115,14 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<(Wi
     }
 }
 
+impl Options {
+    /// Asks nobody, and so proves nothing: rules alone answer.
+    pub fn ask_nobody(&mut self, because: &str) {
+        self.policy = Policy::RulesOnly(because.to_owned());
+        self.classify.tables_only = true;
+    }
+}
+
 /// Everything that a hook run depends on, resolved.
 pub struct Options {
     /// Bounds of the parser.

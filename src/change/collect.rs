@@ -1,5 +1,7 @@
 //! From git to a change set: blobs by object id, and nothing of the repository written.
 
+use rayon::prelude::*;
+
 use super::classify::paths::class_of;
 use super::{Change, ChangeSet, Content, Edit, LineRange, Opaque, Side, Surroundings, Tip, Tracked};
 use crate::git::{self, Blob, Comparison, Delta, Entry, FileMode, GitError, ObjectId, RepoPath, Repository};
@@ -52,8 +54,7 @@ pub fn collect(repository: &Repository, range: Range) -> Result<ChangeSet, GitEr
             (None, Tip::Index, repository.tracked()?.into_iter().map(added).collect())
         }
     };
-    let deltas = deltas.into_iter().flat_map(divide);
-    let changes: Vec<_> = deltas.map(|delta| read(repository, delta)).collect::<Result<_, _>>()?;
+    let changes = read_all(repository, deltas.into_iter().flat_map(divide).collect())?;
     let mut surroundings = surroundings(repository, tip, &changes)?;
     surroundings.branch = repository.branch().filter(|_| range == Range::Staged);
     Ok(ChangeSet { base, tip, changes, surroundings })
@@ -137,6 +138,21 @@ enum Raw {
     Opaque(Opaque, Option<u64>),
 }
 
+/// How many changes there must be for each thread to open the repository, which none can share.
+const MANY: usize = 256;
+
+fn read_all(repository: &Repository, deltas: Vec<Delta>) -> Result<Vec<Change>, GitError> {
+    if deltas.len() < MANY {
+        return deltas.into_iter().map(|delta| read(repository, delta)).collect();
+    }
+    let objects = repository.objects();
+    let read = |own: &mut Result<Repository, GitError>, delta| match own {
+        Ok(own) => read(own, delta),
+        Err(_) => read(&objects.open()?, delta),
+    };
+    deltas.into_par_iter().map_init(|| objects.open(), read).collect()
+}
+
 fn read(repository: &Repository, delta: Delta) -> Result<Change, GitError> {
     let same_blob = matches!((&delta.old, &delta.new), (Some(old), Some(new)) if old.id == new.id);
     let raw = |entry: &Option<Entry>| entry.as_ref().map(|entry| read_raw(repository, entry)).transpose();
@@ -174,7 +190,16 @@ fn is_binary(bytes: &[u8]) -> bool {
 /// is all new; where a side should have lines but has none to read, there is nothing to compare.
 fn edits(old: Option<&Raw>, new: Option<&Raw>) -> Result<Vec<Edit>, GitError> {
     let (Some(old), Some(new)) = (lines(old), lines(new)) else { return Ok(Vec::new()) };
+    if old.is_empty() && !new.is_empty() {
+        return Ok(vec![edit([0, 0, 1, line_count(new)])]);
+    }
     Ok(git::line_edits(old, new)?.into_iter().map(edit).collect())
+}
+
+/// How many lines git sees: the last one need not end.
+fn line_count(text: &[u8]) -> u32 {
+    let breaks = text.iter().filter(|&&byte| byte == b'\n').count();
+    u32::try_from(breaks + usize::from(!text.ends_with(b"\n"))).unwrap_or(u32::MAX)
 }
 
 fn lines(raw: Option<&Raw>) -> Option<&[u8]> {

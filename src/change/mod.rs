@@ -194,26 +194,42 @@ pub struct Edit {
     pub new: LineRange,
 }
 
-/// A change with its syntax, for all later stages: the new side parsed, the old side parsed when a
-/// stage first asks for it. (One that is only checked by rules seldom does.)
+/// A change with its syntax, for all later stages: each side is parsed when a stage first asks for it.
 #[derive(Debug)]
 pub struct ParsedChange {
     /// What git said.
     pub change: Change,
     /// The language of the path, if it is known.
     pub language: Option<Language>,
-    /// Syntax after; none where there is nothing or nothing with lines.
-    pub new: Option<Syntax>,
+    new: OnceLock<Option<Syntax>>,
     old: OnceLock<Option<Syntax>>,
     limits: ParseLimits,
 }
 
 impl ParsedChange {
+    /// Syntax after; none where there is nothing or nothing with lines.
+    #[must_use]
+    pub fn new(&self) -> Option<&Syntax> {
+        self.new.get_or_init(|| self.parse(self.change.new.as_ref())).as_ref()
+    }
+
+    /// Syntax after, for a stage that may be the only one to ask: it is kept only if another one has
+    /// asked before, so that thousands of files do not stay in memory together.
+    pub fn with_new<T>(&self, ask: impl FnOnce(Option<&Syntax>) -> T) -> T {
+        match self.new.get() {
+            Some(kept) => ask(kept.as_ref()),
+            None => ask(self.parse(self.change.new.as_ref()).as_ref()),
+        }
+    }
+
     /// Syntax before; none where there was nothing or nothing with lines.
     #[must_use]
     pub fn old(&self) -> Option<&Syntax> {
-        let parse = || self.change.old.as_ref().and_then(|side| parse::parse_side(side, &self.limits));
-        self.old.get_or_init(parse).as_ref()
+        self.old.get_or_init(|| self.parse(self.change.old.as_ref())).as_ref()
+    }
+
+    fn parse(&self, side: Option<&Side>) -> Option<Syntax> {
+        parse::parse_side(side?, &self.limits)
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use ast_grep_core::AstGrep;
 use ast_grep_core::tree_sitter::{LanguageExt, StrDoc};
-use rayon::prelude::*;
 
 use super::language::Language;
 use super::{Change, ChangeSet, Content, ParsedChange, Side};
@@ -133,18 +132,18 @@ impl fmt::Debug for Syntax {
     }
 }
 
-/// Parses the new side of every change, in parallel; see [`ParsedChange::old`] for the other one.
+/// Makes the sides of every change ready to be parsed, which they are when a stage first asks: see
+/// [`ParsedChange`].
 #[must_use]
 pub fn parse(set: ChangeSet, limits: &ParseLimits) -> Vec<ParsedChange> {
-    set.changes.into_par_iter().map(|change| parse_change(change, limits)).collect()
+    set.changes.into_iter().map(|change| parse_change(change, limits)).collect()
 }
 
-/// Parses the new side of one change.
+/// The same for one change.
 #[must_use]
 pub fn parse_change(change: Change, limits: &ParseLimits) -> ParsedChange {
-    let new = change.new.as_ref().and_then(|side| parse_side(side, limits));
     let language = change.new.as_ref().or(change.old.as_ref()).and_then(language_of);
-    ParsedChange { change, language, new, old: OnceLock::new(), limits: *limits }
+    ParsedChange { change, language, new: OnceLock::new(), old: OnceLock::new(), limits: *limits }
 }
 
 fn language_of(side: &Side) -> Option<Language> {
@@ -223,16 +222,13 @@ fn brackets_exceed(text: &str, depth: usize) -> bool {
     false
 }
 
-/// Whether the tree is deeper than `depth`, which a long chain of operators is without a bracket. A
-/// tree with no more nodes than that cannot be, and needs no walk.
+/// Whether the tree is deeper than `depth`, which a long chain of operators is without a bracket. What
+/// has no more nodes than that leaves room for cannot be, and needs no walk.
 fn nodes_exceed(tree: &tree_sitter::Tree, depth: usize) -> bool {
-    if tree.root_node().descendant_count() <= depth {
-        return false;
-    }
     let mut cursor = tree.walk();
     let mut level = 0usize;
     loop {
-        if cursor.goto_first_child() {
+        if level + cursor.node().descendant_count() > depth && cursor.goto_first_child() {
             level += 1;
             if level > depth {
                 return true;
@@ -281,10 +277,10 @@ mod tests {
         let parsed = parse_change(change, &ParseLimits::default());
         assert_eq!(parsed.language, Some(Language::Rust));
         assert!(matches!(parsed.old(), Some(Syntax::Text { reason: TextReason::NotUtf8 })));
-        assert_eq!(parsed.new.as_ref().and_then(Syntax::tree).unwrap().source(), "fn b() {}");
+        assert_eq!(parsed.new().and_then(Syntax::tree).unwrap().source(), "fn b() {}");
 
         let unknown = sample::parsed("a.lua", None, Some("x = 1"));
         assert!(unknown.old().is_none());
-        assert!(matches!(unknown.new, Some(Syntax::Text { reason: TextReason::UnknownLanguage })));
+        assert!(matches!(unknown.new(), Some(Syntax::Text { reason: TextReason::UnknownLanguage })));
     }
 }

@@ -147,7 +147,7 @@ fn mend<'c>(
 /// How many matches each rule has in the whole of the new side, and whether its syntax is wrong.
 fn census(change: &ClassifiedChange, rules: &RuleSet) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    let Some(sides) = Sides::of(change) else { return counts };
+    let Some(sides) = Sides::of(change, change.parsed.new()) else { return counts };
     for found in sides.place().find(&sides.new, rules, |_| true).0 {
         *counts.entry(found.rule.id.clone()).or_default() += 1;
     }

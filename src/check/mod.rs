@@ -101,7 +101,9 @@ pub fn check(changes: &[ClassifiedChange], surroundings: &Surroundings, rules: &
 }
 
 fn check_change(change: &ClassifiedChange, rules: &RuleSet) -> Checked {
-    Sides::of(change).map_or_else(Checked::default, |sides| sides.check(rules))
+    change.parsed.with_new(|syntax| {
+        Sides::of(change, syntax).map_or_else(Checked::default, |sides| sides.check(rules))
+    })
 }
 
 /// What decides which rules read a text.
@@ -162,13 +164,13 @@ struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     /// None where the new side has no text.
-    fn of(change: &'a ClassifiedChange) -> Option<Self> {
+    fn of(change: &'a ClassifiedChange, new: Option<&'a Syntax>) -> Option<Self> {
         let parsed = &change.parsed;
         let added = parsed.change.edits.iter().map(|edit| edit.new).filter(|new| new.len > 0);
         Some(Self {
             path: change.path(),
             class: change.class,
-            new: text(parsed.change.new.as_ref(), parsed.new.as_ref(), parsed.language)?,
+            new: text(parsed.change.new.as_ref(), new, parsed.language)?,
             added: added.collect(),
             parsed,
         })
@@ -240,7 +242,7 @@ impl<'a> Sides<'a> {
     fn syntax_error(&self, rules: &RuleSet, excerpts: &mut Excerpts<'_>) -> Option<Finding> {
         let language = self.new.tree?.language();
         let reads = |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
-        let rule = rules.rule(syntax::RULE).filter(reads)?;
+        let rule = rules.bundled_rule(syntax::RULE).filter(reads)?;
         let new = syntax::new_error(self)?;
         let SyntaxError { range, message } = new.error;
         let found = Match { rule, range, message: Some(message), fix: None };

@@ -82,7 +82,7 @@ fn lost(change: &ClassifiedChange, hit: &BTreeSet<String>, rules: &RuleSet) -> V
         of_words(rule, words, lines.span(&found.range), &lines, &deleted)
     };
     let is_deleted = |found: &Match<'_>| found.touches(&lines, &deleted);
-    let new = text(parsed.change.new.as_ref(), parsed.new.as_ref(), parsed.language);
+    let new = text(parsed.change.new.as_ref(), parsed.new(), parsed.language);
     match new {
         Some(new) => {
             let after = find(&new, change.path());

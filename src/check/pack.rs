@@ -235,6 +235,12 @@ impl RuleSet {
         self.ast_grep.unsupported()
     }
 
+    /// The rule of this id, if it is in a bundled pack that runs.
+    pub(super) fn bundled_rule(&self, id: &str) -> Option<&Rule> {
+        let pack = self.packs.iter().find(|pack| id.split('/').next() == Some(pack.name()))?;
+        pack.parsed().rules.iter().find(|rule| rule.id == id)
+    }
+
     /// The rule of this id. Parses no pack but those that could have it.
     pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
         let packs = self.packs.iter().chain(&self.left_out);

@@ -19,7 +19,8 @@ pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &
     }
     let changes: HashMap<_, _> = changes.iter().map(|change| (change.path(), change)).collect();
     for finding in found {
-        let sides = changes.get(&finding.path).copied().and_then(Sides::of);
+        let change = changes.get(&finding.path).copied();
+        let sides = change.and_then(|change| Sides::of(change, change.parsed.new()));
         let nothing = Text { text: "", language: None, tree: None };
         let (text, comments) = match &sides {
             Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),

@@ -12,7 +12,6 @@ use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::Repository;
-use crate::payload::route::Policy;
 use crate::pipeline;
 use crate::report::Mode;
 use crate::tokens::Count;
@@ -25,7 +24,7 @@ pub(super) fn execute(environment: &Environment, out: &mut impl Write) -> Result
     let repository = Repository::open(&environment.directory)?;
     let config = Config::load(&repository, environment)?.without_baseline();
     let mut options = config.options(Hook::PreCommit)?;
-    options.policy = Policy::RulesOnly("a baseline is taken: rules only".to_owned());
+    options.ask_nobody("a baseline is taken: rules only");
     let report = pipeline::run(&repository, Range::AllFiles, Mode::Review, &options)?;
     let baseline = Baseline::of(&report.findings);
 

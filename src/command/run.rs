@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::meter::Limits;
-use crate::payload::route::Policy;
 use crate::pipeline::{self, Options};
 use crate::report::{self, Mode, Outcome, Report};
 use crate::text::one_line;
@@ -43,9 +42,9 @@ pub(super) fn execute(
     let mut options = Config::load(&repository, environment)?.options(args.hook)?;
     let wanted = if args.all_files { Wanted::AllFiles } else { between(&args.scope) };
     if args.all_files {
-        options.policy = Policy::RulesOnly("all files were asked for: rules only".to_owned());
+        options.ask_nobody("all files were asked for: rules only");
     } else if args.fix {
-        options.policy = Policy::RulesOnly("fixes were asked for: rules only".to_owned());
+        options.ask_nobody("fixes were asked for: rules only");
     }
     let remote = args.arguments.first().and_then(|remote| remote.to_str());
     let ranges = ranges(&repository, args.hook, wanted, remote)?;

@@ -112,7 +112,7 @@ impl<'a> Slicer<'a> {
         let parsed = &change.parsed;
         Self {
             old: Side::of(parsed.change.old.as_ref(), parsed.old(), secrets),
-            new: Side::of(parsed.change.new.as_ref(), parsed.new.as_ref(), secrets),
+            new: Side::of(parsed.change.new.as_ref(), parsed.new(), secrets),
             edits: &parsed.change.edits,
         }
     }

@@ -103,7 +103,7 @@ fn words(text: &str) -> Vec<usize> {
 fn samples_parse() {
     for (path, _, _, source) in SOURCES {
         let change = parsed(path, None, Some(source));
-        let tree = change.new.as_ref().and_then(|side| side.tree()).unwrap();
+        let tree = change.new().and_then(|side| side.tree()).unwrap();
         assert!(!tree.has_error(), "{path}: {}", tree.root().to_sexp());
     }
 }

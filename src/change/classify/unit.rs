@@ -66,9 +66,9 @@ impl<'a> Parsed<'a> {
 
 /// Class and units of a change that no table knows.
 pub(super) fn divide(parsed: &ParsedChange) -> (ChangeClass, String, Vec<Unit>) {
-    let unproved = why_unproved(parsed.new.as_ref()).or_else(|| why_unproved(parsed.old()));
+    let unproved = why_unproved(parsed.new()).or_else(|| why_unproved(parsed.old()));
     let old = parsed.old().and_then(|it| it.tree());
-    let new = parsed.new.as_ref().and_then(|it| it.tree());
+    let new = parsed.new().and_then(|it| it.tree());
     let is_text = |side: &Option<Side>, tree: Option<&SyntaxTree>| side.is_some() && tree.is_none();
     if is_text(&parsed.change.old, old) || is_text(&parsed.change.new, new) {
         let because = unproved.unwrap_or_else(|| "one side has no lines".to_owned());
