@@ -19,20 +19,33 @@ pub(super) fn survey(found: Vec<Finding>, changes: &[ClassifiedChange], rules: &
     }
     let changes: HashMap<_, _> = changes.iter().map(|change| (change.path(), change)).collect();
     for finding in found {
-        let change = changes.get(&finding.path).copied();
-        let sides = change.and_then(|change| Sides::of(change, change.parsed.new()));
-        let nothing = Text { text: "", language: None, tree: None };
-        let (text, comments) = match &sides {
-            Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),
-            None => (&nothing, Comments::default()),
+        // Nothing is parsed, least of all a large file, for comments that it does not hold.
+        let change = changes.get(&finding.path).filter(|change| {
+            let new = change.parsed.change.new.as_ref();
+            new.and_then(|side| side.content.text()).is_some_and(Comments::may_be_in)
+        });
+        let because = match change {
+            Some(change) => {
+                change.parsed.with_new(|syntax| because_of(&finding, Sides::of(change, syntax), rules))
+            }
+            None => because_of(&finding, None, rules),
         };
-        let because = Silence::new(&finding.path, text, false, comments, rules).because(&finding);
         match because {
             Some(because) => checked.suppressed.push(Suppressed { finding, because }),
             None => checked.findings.push(finding),
         }
     }
     checked
+}
+
+/// Why a finding about a whole file is not wanted.
+fn because_of(finding: &Finding, sides: Option<Sides<'_>>, rules: &RuleSet) -> Option<Because> {
+    let nothing = Text { text: "", language: None, tree: None };
+    let (text, comments) = match &sides {
+        Some(sides) => (&sides.new, Comments::of(&sides.new, sides.place().is_prose()).of_file()),
+        None => (&nothing, Comments::default()),
+    };
+    Silence::new(&finding.path, text, false, comments, rules).because(finding)
 }
 
 /// What silences the findings of one file.

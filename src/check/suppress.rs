@@ -64,10 +64,15 @@ impl Covers {
 }
 
 impl Comments {
+    /// Whether a text holds what such a comment begins with.
+    pub(super) fn may_be_in(text: &str) -> bool {
+        text.contains(MARKER)
+    }
+
     /// Reads the comments of a text. In prose only those that its readers do not see count, so that
     /// examples of code do not.
     pub(super) fn of(text: &Text<'_>, is_prose: bool) -> Self {
-        if !text.text.contains(MARKER) {
+        if !Self::may_be_in(text.text) {
             return Self::default();
         }
         let lines = Lines::of(text.text);
