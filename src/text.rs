@@ -1,4 +1,8 @@
-//! Text from elsewhere, made fit for a terminal and for its reader.
+//! Text from elsewhere: where its lines are, and how it is made fit for a terminal and for its reader.
+
+mod lines;
+
+pub use lines::{Lines, to_u32};
 
 /// Whether a terminal would obey the character or hide it: C0 and C1 controls, what Unicode calls
 /// format characters (bidirectional controls, zero-width characters, tags), and the invisible
@@ -9,6 +13,16 @@ pub fn is_unprintable(character: char) -> bool {
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The last boundary of characters that is not behind `byte`.
+#[must_use]
+pub fn floor_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
 }
 
 /// One line of at most `limit` characters, and an ellipsis where there was more: runs of white space
@@ -92,13 +106,19 @@ pub fn plain_message(message: &str) -> String {
 /// What was probably meant, or everything that could have been, as the end of a sentence.
 #[must_use]
 pub fn instead(written: &str, known: &[&str]) -> String {
-    let similarity = |name: &str| strsim::jaro_winkler(written, name);
-    let nearest = known.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-    match nearest {
-        Some(nearest) if similarity(nearest) > 0.8 => format!("; did you mean `{nearest}`?"),
-        Some(_) => format!("; expected one of: {}", known.join(", ")),
-        None => String::new(),
+    match nearest(written, known.iter().copied()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!("; expected one of: {}", known.join(", ")),
     }
+}
+
+/// The name that was probably meant, if one is like what was written.
+#[must_use]
+pub fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let known = known.into_iter().map(|name| (strsim::jaro_winkler(written, name), name));
+    let (similarity, nearest) = known.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (similarity > 0.8).then_some(nearest)
 }
 
 #[cfg(test)]

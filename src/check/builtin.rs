@@ -12,6 +12,8 @@ mod unused_import;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use globset::GlobSet;
 
 use super::finding::{Finding, Fix, Source};
@@ -27,8 +29,6 @@ use crate::git::RepoPath;
 pub(super) enum Builtin {
     /// White space at the end of a line.
     TrailingWhitespace,
-    /// What is wrong with a comment that silences rules; found where those are read, in `suppress`.
-    Suppression,
     /// The same where two spaces at the end of a line break it.
     TrailingWhitespaceInMarkdown,
     /// A text that does not end with one line break.
@@ -81,6 +81,8 @@ pub(super) enum Builtin {
     UnusedImport,
     /// A literal key or case that stands twice.
     DuplicateKey,
+    /// What is wrong with a comment that silences rules; found where those are read, in `suppress`.
+    Suppression,
 }
 
 /// How a builtin rule looks for what it finds.
@@ -216,7 +218,7 @@ pub(super) fn survey(
             message: remark.message.unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
             fix: None,
-            excerpt: String::new(),
+            excerpt: Arc::default(),
         }));
     }
     findings

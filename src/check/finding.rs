@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::git::RepoPath;
 
@@ -34,7 +35,7 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The first located line, as it stands in the file but with secrets masked by as many asterisks;
     /// empty for a finding about a whole file.
-    pub excerpt: String,
+    pub excerpt: Arc<str>,
 }
 
 /// A replacement that mends a finding without a doubt.

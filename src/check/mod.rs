@@ -9,7 +9,6 @@ mod regex;
 mod ast;
 pub mod builtin;
 mod syntax;
-mod lines;
 mod excerpt;
 mod introduced;
 mod moved;
@@ -20,7 +19,8 @@ pub mod fix;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use rayon::prelude::*;
 
@@ -28,11 +28,11 @@ use crate::change::language::Language;
 use crate::change::parse::Syntax;
 use crate::change::{ChangeClass, ClassifiedChange, LineRange, ParsedChange, Side, Surroundings};
 use crate::git::RepoPath;
+use crate::text::Lines;
 use builtin::Builtin;
-use excerpt::excerpt;
+use excerpt::Excerpts;
 use finding::{Finding, Source};
 use introduced::introduced;
-use lines::{Lines, to_u32};
 use pack::RuleSet;
 use rule::{Body, Match, Rule, Text};
 use silence::Silence;
@@ -53,8 +53,35 @@ pub struct Checked {
 pub struct Suppressed {
     /// What was found.
     pub finding: Finding,
-    /// Who said so, in one line: the comment with its reason, the baseline, the path.
-    pub because: String,
+    /// Who said so.
+    pub because: Because,
+}
+
+/// Who does not want to hear of a finding; displayed in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// A comment in the file.
+    Comment {
+        /// Its line, from 1.
+        line: u32,
+        /// What it says beside the rule's id.
+        reason: Option<String>,
+    },
+    /// The configuration, for paths of these globs.
+    Configuration(String),
+    /// The baseline, which knows it.
+    Baseline,
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Comment { line, reason: Some(reason) } => write!(f, "comment on line {line}: {reason}"),
+            Self::Comment { line, reason: None } => write!(f, "comment on line {line}"),
+            Self::Configuration(globs) => write!(f, "disabled by the configuration for {globs}"),
+            Self::Baseline => f.write_str("in the baseline"),
+        }
+    }
 }
 
 /// Runs every rule over the new side of every change, in parallel. Only findings that the change
@@ -168,14 +195,15 @@ impl<'a> Sides<'a> {
 
     fn check(&self, rules: &RuleSet) -> Checked {
         let (matches, comments) = self.place().find(&self.new, rules, |_| true);
-        let lines = if matches.is_empty() { Lines::default() } else { Lines::of(self.new.text) };
+        let lines = Lines::of(if matches.is_empty() { "" } else { self.new.text });
         let introduced = self.introduced(&matches, &lines, rules);
+        let mut excerpts = Excerpts::of(self.new.text, rules);
         let mut silence = Silence::new(self.path, &self.new, self.is_new(), comments, rules);
         if !rules.baseline().is_empty() {
             // The baseline has to answer for what was there before as well.
-            let is_old = |found: &&Match<'_>| !introduced.iter().any(|new| std::ptr::eq(*new, *found));
-            for found in matches.iter().filter(is_old) {
-                silence.is_known(&self.finding(rules, found, &lines));
+            let new: HashSet<_> = introduced.iter().map(|found| std::ptr::from_ref(*found)).collect();
+            for found in matches.iter().filter(|found| !new.contains(&std::ptr::from_ref(*found))) {
+                silence.is_known(&self.finding(rules, found, &lines, &mut excerpts));
             }
         }
         let mut checked = Checked::default();
@@ -184,9 +212,9 @@ impl<'a> Sides<'a> {
             None => checked.findings.push(finding),
         };
         for found in introduced {
-            take(self.finding(rules, found, &lines), &mut checked);
+            take(self.finding(rules, found, &lines, &mut excerpts), &mut checked);
         }
-        if let Some(error) = self.syntax_error(rules) {
+        if let Some(error) = self.syntax_error(rules, &mut excerpts) {
             // A rule that has found something there says more about it than the grammar can.
             let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
             if !checked.findings.iter().any(known) {
@@ -201,7 +229,7 @@ impl<'a> Sides<'a> {
     fn introduced<'m, 'r>(
         &self,
         matches: &'m [Match<'r>],
-        lines: &Lines,
+        lines: &Lines<'_>,
         rules: &'r RuleSet,
     ) -> Vec<&'m Match<'r>> {
         if matches.is_empty() {
@@ -210,10 +238,10 @@ impl<'a> Sides<'a> {
         let Some(old) = self.old() else { return matches.iter().collect() };
         let hit: BTreeSet<_> = matches.iter().map(|found| found.rule.id.as_str()).collect();
         let (before, _) = self.place().find(&old, rules, |rule| hit.contains(rule.id.as_str()));
-        introduced(matches, &self.new, |found| lines.touch(found, &self.added), &before, &old)
+        introduced(matches, &self.new, |found| found.touches(lines, &self.added), &before, &old)
     }
 
-    fn syntax_error(&self, rules: &RuleSet) -> Option<Finding> {
+    fn syntax_error(&self, rules: &RuleSet, excerpts: &mut Excerpts<'_>) -> Option<Finding> {
         let language = self.new.tree?.language();
         let reads = |rule: &&Rule| rule.languages.contains(&language) && self.place().is_read_by(rule, rules);
         let rule = rules.bundled_rule(syntax::RULE).filter(reads).filter(|rule| rule.reads(self.path))?;
@@ -224,7 +252,7 @@ impl<'a> Sides<'a> {
             source: Source::Syntax,
             severity: rules.selection().severity(&rule.id, self.path).unwrap_or(new.severity),
             confidence: new.confidence,
-            ..self.finding(rules, &found, &Lines::of(self.new.text))
+            ..self.finding(rules, &found, &Lines::of(self.new.text), excerpts)
         })
     }
 
@@ -233,14 +261,17 @@ impl<'a> Sides<'a> {
         (!self.is_new()).then_some(&self.added[..])
     }
 
-    fn finding(&self, rules: &RuleSet, found: &Match<'_>, lines: &Lines) -> Finding {
+    fn finding(
+        &self,
+        rules: &RuleSet,
+        found: &Match<'_>,
+        lines: &Lines<'_>,
+        excerpts: &mut Excerpts<'_>,
+    ) -> Finding {
         let rule = found.rule;
-        let text = self.new.text;
         let (line, column) = lines.position(found.range.start);
         let (end_line, end_column) = lines.position(found.range.end);
-        let before = column as usize - 1;
-        let first_line = text[found.range.start - before..].lines().next().unwrap_or_default();
-        let own = rule.secret.then(|| before..before + found.range.len());
+        let message = found.message.as_deref().and_then(|message| excerpts.message(message));
         Finding {
             path: self.path.clone(),
             line,
@@ -251,10 +282,10 @@ impl<'a> Sides<'a> {
             source: if rule.secret { Source::Secret } else { Source::Rule },
             severity: rules.severity(rule, self.path),
             confidence: rule.confidence,
-            message: found.message.clone().unwrap_or_else(|| rule.message.clone()),
+            message: message.unwrap_or_else(|| rule.message.clone()),
             note: rule.note.clone(),
             fix: found.fix.clone(),
-            excerpt: excerpt(first_line, own, rules),
+            excerpt: excerpts.line(found.range.start + 1 - column as usize),
         }
     }
 }

@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use super::finding::{Finding, Source};
 use super::introduced::{introduced, kind_of};
-use super::lines::Lines;
 use super::pack::RuleSet;
 use super::rule::{Match, Text};
 use super::{Checked, Place, text};
 use crate::change::{ClassifiedChange, LineRange};
+use crate::text::Lines;
 
 /// What is found where lines were added, or was where they were deleted.
 struct Trace {
@@ -51,7 +51,7 @@ pub(super) fn forget(changes: &[ClassifiedChange], checked: &mut [Checked], rule
         let Some(new) = side.and_then(|side| side.content.text()) else { continue };
         let (lines, added) = (Lines::of(new), ranges(change, |edit| edit.new));
         checked.findings.retain(|finding| {
-            let trace = is_of_rule(finding).then(|| of_finding(finding, new, &lines, &added)).flatten();
+            let trace = is_of_rule(finding).then(|| of_finding(finding, &lines, &added)).flatten();
             let origin = trace.and_then(|trace| lost.iter().position(|lost| lost.is_of_same_move(&trace)));
             origin.map(|index| lost.swap_remove(index)).is_none()
         });
@@ -79,9 +79,9 @@ fn lost(change: &ClassifiedChange, hit: &BTreeSet<String>, rules: &RuleSet) -> V
     let lines = Lines::of(old.text);
     let trace = |found: &Match<'_>| {
         let (rule, words) = kind_of(found, &old);
-        of_words(rule, words, lines.span(found), old.text, &lines, &deleted)
+        of_words(rule, words, lines.span(&found.range), &lines, &deleted)
     };
-    let is_deleted = |found: &Match<'_>| lines.touch(found, &deleted);
+    let is_deleted = |found: &Match<'_>| found.touches(&lines, &deleted);
     let new = text(parsed.change.new.as_ref(), parsed.new(), parsed.language);
     match new {
         Some(new) => {
@@ -92,11 +92,11 @@ fn lost(change: &ClassifiedChange, hit: &BTreeSet<String>, rules: &RuleSet) -> V
     }
 }
 
-fn of_finding(finding: &Finding, text: &str, lines: &Lines, added: &[LineRange]) -> Option<Trace> {
+fn of_finding(finding: &Finding, lines: &Lines<'_>, added: &[LineRange]) -> Option<Trace> {
     let offset = |line, column: u32| Some(lines.start(line)? + column as usize - 1);
     let range = offset(finding.line, finding.column)?..offset(finding.end_line, finding.end_column)?;
-    let words: Vec<_> = text.get(range)?.split_whitespace().collect();
-    of_words(&finding.rule, words.join(" "), finding.lines(), text, lines, added)
+    let words: Vec<_> = lines.text().get(range)?.split_whitespace().collect();
+    of_words(&finding.rule, words.join(" "), finding.lines(), lines, added)
 }
 
 /// None where the words do not stand on a changed line.
@@ -104,14 +104,13 @@ fn of_words(
     rule: &str,
     words: String,
     (first, last): (u32, u32),
-    text: &str,
-    lines: &Lines,
+    lines: &Lines<'_>,
     changed: &[LineRange],
 ) -> Option<Trace> {
     let is_changed = |line| changed.iter().any(|range| range.contains(line));
     let line = |number: u32| {
-        let rest = text.get(lines.start(number)?..)?;
-        Some((number, rest.lines().next().unwrap_or_default().trim()))
+        lines.start(number)?;
+        Some((number, lines.text()[lines.range(number)].trim()))
     };
     // Braces stand beside everything.
     let says_something = |(_, line): &(u32, &str)| line.contains(char::is_alphanumeric);

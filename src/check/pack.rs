@@ -1,9 +1,9 @@
 //! Rule packs: the bundled ones, others that the user names, and which of their rules are in force.
 //!
 //! A pack is a TOML file. Its header says which languages its rules read, or none for rules that
-//! read any text; each `[[rule]]` looks for either a syntax (`ast`, an ast-grep rule object) or a
-//! text (`regex`). It is tried only on files that hold one of its `keywords`, if it has some; a
-//! `regex` must have some:
+//! read any text; each `[[rule]]` looks for a syntax (`ast`, an ast-grep rule object), for a text
+//! (`regex`), or for what neither can say (`builtin`, by name). It is tried only on files that hold one
+//! of its `keywords`, if it has some; a `regex` must have some:
 //!
 //! ```toml
 //! languages = ["python"]
@@ -25,8 +25,9 @@
 //! Also: `why`, some sentences for `hookgate rules explain`; `constraints`, `utils` and `transform` as
 //! in ast-grep, beside `ast`; `except`, a regular expression for matches that are none, beside `regex`;
 //! `fix`, the text that would replace the match (for `ast`, any fix of ast-grep's); `files` and
-//! `ignores`, globs for the path (`ignores` at the head of a pack is for all its rules). A table of `tests` may have a `path`, where its code would stand, and
-//! `fixed`, what the fixes make of each `bad` text. Packs are not loaded unless all their tests pass.
+//! `ignores`, globs for the path (`ignores` at the head of a pack is for all its rules). A table of
+//! `tests` may have a `path`, where its code would stand, and `fixed`, what the fixes make of each `bad`
+//! text. Packs are not loaded unless all their tests pass.
 //! A pack with `secrets = true` lists secrets: its matches are masked in reports and taken out of
 //! payloads, and it reads generated and vendored files as well.
 
@@ -38,6 +39,7 @@ mod written;
 pub use verify::Trial;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use ::regex::Regex;
@@ -53,6 +55,7 @@ use super::rule::{Body, Match, Rule, Text};
 use super::selection::{Override, Selection, Selector};
 use crate::change::language::Language;
 use crate::git::RepoPath;
+use crate::text::nearest;
 use ast_grep::AstGrepRules;
 use written::Written;
 
@@ -290,6 +293,22 @@ impl RuleSet {
             .filter_map(|rule| Some((rule.id.as_str(), rule.regex()?)))
     }
 
+    /// Where secrets stand in a text, whether or not they are reported, pattern by pattern.
+    #[must_use]
+    pub fn secrets_in(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for pack in self.packs.iter().filter(|pack| pack.languages.is_empty()) {
+            let Parsed { rules, keywords, .. } = pack.parsed();
+            if !rules.iter().any(|rule| rule.secret) {
+                continue;
+            }
+            let candidates = rules.iter().zip(keywords.candidates(text)).filter(|(_, may_match)| *may_match);
+            let patterns = candidates.filter(|(rule, _)| rule.secret).filter_map(|(rule, _)| rule.regex());
+            found.extend(patterns.flat_map(|pattern| pattern.find_iter(text)).map(|found| found.range()));
+        }
+        found
+    }
+
     /// Rules that no language belongs to, pack by pack.
     pub(super) fn of_any_text(&self) -> impl Iterator<Item = &Rule> {
         self.packs.iter().filter(|pack| pack.languages.is_empty()).flat_map(|pack| &pack.parsed().rules)
@@ -298,12 +317,6 @@ impl RuleSet {
     /// What is set of the builtin rules.
     pub(super) fn parameters(&self) -> &Parameters {
         &self.parameters
-    }
-
-    /// Compiles every rule and runs it over its own examples; gives what did not go as the pack says.
-    #[must_use]
-    pub fn verify(&self) -> Vec<Problem> {
-        self.packs.iter().flat_map(Pack::verify).collect()
     }
 
     /// Languages for which a rule has been compiled.
@@ -344,7 +357,7 @@ impl RuleSet {
 
     /// The id that is most like this one, if one is.
     pub(super) fn nearest(&self, id: &str) -> Option<String> {
-        most_like(id, self.rules().map(|rule| rule.id.clone()))
+        nearest(id, self.rules().map(|rule| rule.id.as_str())).map(str::to_owned)
     }
 
     /// What is wrong with a name by which options mean rules, if no rule is meant.
@@ -358,20 +371,11 @@ impl RuleSet {
             Selector::Pack(_) if all.any(|rule| selector.has(&rule.id)) => return None,
             Selector::Pack(name) => {
                 let packs = self.rules().filter_map(|rule| rule.id.split_once('/'));
-                most_like(name, packs.map(|(pack, _)| pack.to_owned())).map(|pack| format!("{pack}/*"))
+                nearest(name, packs.map(|(pack, _)| pack)).map(|pack| format!("{pack}/*"))
             }
         };
         Some(UnknownRule { id, nearest })
     }
-}
-
-/// The name that is most like the one that was written, if one is.
-fn most_like(written: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    known
-        .map(|name| (strsim::jaro_winkler(&name, written), name))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }
 
 impl Pack {
@@ -453,7 +457,7 @@ mod tests {
     #[test]
     fn every_bundled_rule_matches_its_bad_examples_and_none_of_its_good_ones() {
         let rules = RuleSet::new(RuleOptions { with_examples: true, ..RuleOptions::default() }).unwrap();
-        let problems = rules.verify();
+        let problems: Vec<_> = rules.packs.iter().flat_map(Pack::verify).collect();
         assert!(problems.is_empty(), "{}", Lines(&problems));
     }
 

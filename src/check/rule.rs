@@ -9,9 +9,11 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::builtin::Builtin;
 use super::finding::{Confidence, Fix, Severity};
+use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::git::RepoPath;
+use crate::text::Lines;
 
 /// Most bytes a compiled regular expression may take.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
@@ -91,6 +93,14 @@ pub(super) struct Match<'r> {
     pub(super) fix: Option<Fix>,
 }
 
+impl Match<'_> {
+    /// Whether it stands on one of the lines.
+    pub(super) fn touches(&self, lines: &Lines<'_>, changed: &[LineRange]) -> bool {
+        let (first, last) = lines.span(&self.range);
+        changed.iter().any(|range| range.touches(first, last))
+    }
+}
+
 impl Rule {
     /// Whether the rule reads files of this path.
     pub(super) fn reads(&self, path: &RepoPath) -> bool {
@@ -100,7 +110,8 @@ impl Rule {
     }
 
     /// Whether its findings stand on no line.
-    pub(super) fn is_about_file(&self) -> bool {
+    #[must_use]
+    pub fn is_about_file(&self) -> bool {
         matches!(self.body, Body::Builtin(builtin) if builtin.is_survey())
     }
 

@@ -10,13 +10,16 @@ use super::pack::RuleOptions;
 use crate::git::RepoPath;
 
 /// What a configuration says of rules under some paths.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Override {
     /// Globs over paths from the top of the work tree, which `*` matches across `/`.
     pub paths: Vec<String>,
     /// Rules whose findings are not wanted there; see [`RuleOptions::disabled`].
+    #[serde(default)]
     pub disabled: Vec<String>,
     /// Severities that findings have there; see [`RuleOptions::severity`].
+    #[serde(default)]
     pub severity: BTreeMap<String, Severity>,
 }
 
@@ -192,7 +195,7 @@ mod tests {
             check(&[sample::classified("legacy/a.py", None, Some(&text))], &Surroundings::default(), &rules);
         let left: Vec<_> = checked.findings.iter().map(|finding| finding.rule.as_str()).collect();
         assert_eq!(left, ["secrets/aws-access-key-id"]);
-        let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.as_str()).collect();
+        let because: Vec<_> = checked.suppressed.iter().map(|it| it.because.to_string()).collect();
         assert_eq!(because, ["disabled by the configuration for legacy/**"; 2]);
     }
 

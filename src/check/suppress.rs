@@ -8,14 +8,13 @@ use std::ops::{Range, RangeInclusive};
 
 use tree_sitter::Node;
 
+use super::Because;
 use super::finding::{Finding, Source};
-use super::lines::Lines;
 use super::pack::RuleSet;
 use super::rule::{Match, Rule, Text};
-use super::syntax;
 use crate::change::parse::SyntaxTree;
 use crate::change::profile::Profile;
-use crate::text::one_line;
+use crate::text::{Lines, one_line};
 
 const NAMELESS: &str = "it names no rule, write `hookgate-ignore: rule-id reason`";
 
@@ -65,10 +64,15 @@ impl Covers {
 }
 
 impl Comments {
+    /// Whether a text holds what such a comment begins with.
+    pub(super) fn may_be_in(text: &str) -> bool {
+        text.contains(MARKER)
+    }
+
     /// Reads the comments of a text. In prose only those that its readers do not see count, so that
     /// examples of code do not.
     pub(super) fn of(text: &Text<'_>, is_prose: bool) -> Self {
-        if !text.text.contains(MARKER) {
+        if !Self::may_be_in(text.text) {
             return Self::default();
         }
         let lines = Lines::of(text.text);
@@ -92,7 +96,7 @@ impl Comments {
     }
 
     /// Why a finding is not wanted, if a comment says so.
-    pub(super) fn because(&self, finding: &Finding, text: &Text<'_>) -> Option<String> {
+    pub(super) fn because(&self, finding: &Finding, text: &Text<'_>) -> Option<Because> {
         let is_secret = finding.source == Source::Secret;
         let (first, last) = finding.lines();
         let comment = self.0.iter().find(|comment| {
@@ -100,8 +104,7 @@ impl Comments {
                 && comment.covers.has(first, last)
                 && (comment.reason.is_some() || !is_secret)
         })?;
-        let reason = comment.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-        Some(format!("comment on line {}{reason}", comment.line))
+        Some(Because::Comment { line: comment.line, reason: comment.reason.clone() })
     }
 
     /// What is wrong with the comments, as matches of the rules of the pack `hookgate`. `matches` are
@@ -114,7 +117,7 @@ impl Comments {
         rules: &'r RuleSet,
         judged: impl Fn(&Rule) -> bool,
     ) -> Vec<Match<'r>> {
-        let lines = if self.is_empty() { Lines::default() } else { Lines::of(text.text) };
+        let lines = Lines::of(if self.is_empty() { "" } else { text.text });
         let mut problems = Vec::new();
         let mut say = |id: &str, range: &Range<usize>, message: Option<String>| {
             let rule = rules.rule(id);
@@ -140,10 +143,6 @@ impl Comments {
             }
             for range in &comment.names {
                 let id = &text.text[range.clone()];
-                if id == syntax::RULE {
-                    // The grammar's word on the whole text is not to be had here.
-                    continue;
-                }
                 let Some(rule) = rules.rule(id) else {
                     let nearest = rules.nearest(id).map(|id| format!("; did you mean `{id}`?"));
                     let message = format!("no rule is called `{id}`{}", nearest.unwrap_or_default());
@@ -161,9 +160,9 @@ impl Comments {
                     say("hookgate/wrong-suppression", range, Some(message.to_owned()));
                     continue;
                 }
-                let is_used = matches.iter().any(|found| {
-                    let (first, last) = lines.span(found);
-                    found.rule.id == rule.id && comment.covers.has(first, last)
+                let is_used = matches.iter().filter(|found| found.rule.id == rule.id).any(|found| {
+                    let (first, last) = lines.span(&found.range);
+                    comment.covers.has(first, last)
                 });
                 if !is_used && judged(rule) {
                     let message = format!("this silences nothing: `{id}` has no finding here");
@@ -179,7 +178,7 @@ impl Comments {
 
 impl Comment {
     /// The comment with a marker at this byte, if it is one.
-    fn at(start: usize, text: &Text<'_>, is_prose: bool, lines: &Lines) -> Option<Self> {
+    fn at(start: usize, text: &Text<'_>, is_prose: bool, lines: &Lines<'_>) -> Option<Self> {
         let after = &text.text[start + MARKER.len()..];
         let (is_file, after) = after.strip_prefix("-file").map_or((false, after), |after| (true, after));
         if after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')) {
@@ -283,7 +282,7 @@ fn covered(
     node: Option<Node<'_>>,
     opening: (usize, usize),
     line: u32,
-    lines: &Lines,
+    lines: &Lines<'_>,
 ) -> Covers {
     let source = text.text;
     let (start, end) = match node {

@@ -25,6 +25,7 @@ use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::git::RepoPath;
+use crate::text::{Lines, to_u32};
 
 /// The rule that syntax errors are findings of.
 pub(super) const RULE: &str = "syntax/error";
@@ -124,28 +125,28 @@ fn second_opinion(tree: &SyntaxTree, path: Option<&RepoPath>) -> Opinion {
 /// else what the second parser says, else the grammar's first wrong node. A parser often notices late that
 /// something is missing: then the last changed line before it is where to look.
 fn place(tree: &SyntaxTree, opinion: Opinion, changed: &[LineRange]) -> Option<SyntaxError> {
-    let source = tree.source();
+    let lines = Lines::of(tree.source());
     let noticed = match opinion {
         Opinion::Wrong(error) => error,
         _ => grammar_error(tree, changed)?,
     };
-    let row = row_of(source, noticed.range.start);
-    let end_row = row_of(source, noticed.range.end.saturating_sub(1).max(noticed.range.start));
+    let (row, end_row) = lines.span(&noticed.range);
     if tree.has_error() {
-        let last = errors(tree.root()).last().map_or(row, |node| super::to_u32(node.end_position().row + 1));
-        let half = quote::unpaired(tree, row.max(last), changed).or_else(|| bracket::unpaired(tree, changed));
+        let last = errors(tree.root()).last().map_or(row, |node| to_u32(node.end_position().row + 1));
+        let half = quote::unpaired(tree, &lines, row.max(last), changed)
+            .or_else(|| bracket::unpaired(tree, &lines, changed));
         if half.is_some() {
             return half;
         }
     }
     if changed.is_empty() || changed.iter().any(|range| range.touches(row, end_row)) {
-        return Some(first_line(source, noticed, changed));
+        return Some(first_line(&lines, noticed, changed));
     }
     let Some(line) = changed.iter().map(LineRange::last).filter(|&line| line < row).max() else {
-        return Some(first_line(source, noticed, &[]));
+        return Some(first_line(&lines, noticed, &[]));
     };
-    let range = trimmed_line(source, line);
-    if tree.language() == Language::Python && lacks_colon(&source[range.clone()]) {
+    let range = trimmed_line(&lines, line);
+    if tree.language() == Language::Python && lacks_colon(&lines.text()[range.clone()]) {
         return Some(SyntaxError { range, message: "syntax error: `:` is missing at the end".to_owned() });
     }
     Some(SyntaxError { range, message: format!("syntax error, as the parser notices on line {row}") })
@@ -162,35 +163,22 @@ fn lacks_colon(line: &str) -> bool {
 }
 
 /// The error cut down to its first line that was changed, or to its first one.
-fn first_line(source: &str, error: SyntaxError, changed: &[LineRange]) -> SyntaxError {
-    let row = row_of(source, error.range.start);
+fn first_line(lines: &Lines<'_>, error: SyntaxError, changed: &[LineRange]) -> SyntaxError {
+    let (row, _) = lines.position(error.range.start);
     let first = changed.iter().map(|range| range.start.max(row)).filter(|&line| {
         changed.iter().any(|range| range.contains(line))
-            && line_range(source, line).start < error.range.end.max(error.range.start + 1)
+            && lines.range(line).start < error.range.end.max(error.range.start + 1)
     });
-    let line = trimmed_line(source, first.min().unwrap_or(row));
-    let start = error.range.start.max(line.start).min(source.len());
+    let line = trimmed_line(lines, first.min().unwrap_or(row));
+    let start = error.range.start.max(line.start).min(lines.text().len());
     let end = error.range.end.min(line.end.max(start)).max(start);
     SyntaxError { range: start..end, message: error.message }
 }
 
-/// The line of a byte, from 1.
-fn row_of(source: &str, offset: usize) -> u32 {
-    let before = source.as_bytes().get(..offset).unwrap_or(source.as_bytes());
-    super::to_u32(1 + before.iter().filter(|&&byte| byte == b'\n').count())
-}
-
-/// The bytes of a line, from 1, without its break.
-fn line_range(source: &str, line: u32) -> Range<usize> {
-    let skipped: usize = source.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
-    let text = source[skipped..].lines().next().unwrap_or_default();
-    skipped..skipped + text.len()
-}
-
-/// The same without white space around it.
-fn trimmed_line(source: &str, line: u32) -> Range<usize> {
-    let range = line_range(source, line);
-    let text = &source[range.clone()];
+/// The bytes of a line without white space around it.
+fn trimmed_line(lines: &Lines<'_>, line: u32) -> Range<usize> {
+    let range = lines.range(line);
+    let text = &lines.text()[range.clone()];
     let start = range.start + text.len() - text.trim_start().len();
     start..(range.start + text.trim_end().len()).max(start)
 }
@@ -243,8 +231,7 @@ fn suspects(root: Node<'_>) -> Vec<Node<'_>> {
 
 /// Whether a node stands on one of the lines.
 fn touches(node: Node<'_>, lines: &[LineRange]) -> bool {
-    let (first, last) =
-        (super::to_u32(node.start_position().row + 1), super::to_u32(node.end_position().row + 1));
+    let (first, last) = (to_u32(node.start_position().row + 1), to_u32(node.end_position().row + 1));
     lines.iter().any(|range| range.touches(first, last))
 }
 

@@ -81,15 +81,15 @@ fn only_secrets_are_looked_for_in_what_others_wrote() {
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].source, Source::Secret);
         // What is written in a report must not leak.
-        assert_eq!(findings[0].excerpt, "key = 'AKIA****************' # ours");
+        assert_eq!(&*findings[0].excerpt, "key = 'AKIA****************' # ours");
         assert_eq!((findings[0].column, findings[0].end_column), (8, 28));
     }
 }
 
 #[test]
 fn a_multibyte_secret_line_is_masked_without_moving_columns() {
-    assert_eq!(mask("é = abcdéfgh! x", &[5..14, 16..17]), "é = abcd*****! x");
-    assert_eq!(mask("abcdefgh", &[0..100, 1..2]), "abcd****");
+    assert_eq!(mask("é = abcdéfgh! x", [9..14, 16..17].into_iter()), "é = abcd*****! *");
+    assert_eq!(mask("aéb", [2..100, 9..9].into_iter()), "aé*");
 }
 
 #[test]
@@ -102,6 +102,27 @@ fn no_secret_is_readable_beside_another_finding() {
     for finding in findings {
         assert!(!finding.excerpt.contains(&aws) && !finding.excerpt.contains(&github), "{finding:?}");
     }
+}
+
+#[test]
+fn no_secret_is_readable_in_what_is_said_about_it() {
+    let key = ["ghp_", "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"].concat();
+    let text = format!("x = {{'{key}': 1, '{key}': 2}}\n");
+    let findings = run(&RuleSet::bundled(), "a.py", ChangeClass::Real, None, &text);
+    assert!(findings.iter().any(|finding| finding.message.contains("ghp_****")), "{findings:?}");
+    assert!(findings.iter().all(|finding| !finding.message.contains(&key)), "{findings:?}");
+}
+
+#[test]
+fn no_line_of_a_secret_is_readable() {
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    let text =
+        ["-----BEGIN ", "PRIVATE KEY-----\n", body, "\n", body, "  \n-----END PRIVATE KEY-----\n"].concat();
+    let findings = run(&RuleSet::bundled(), "a.txt", ChangeClass::Real, None, &text);
+    assert!(findings.iter().any(|finding| finding.line == 3), "{findings:?}");
+    assert!(findings.iter().all(|finding| !finding.excerpt.contains("VQIB")), "{findings:?}");
+    let shown = findings.iter().filter(|finding| finding.excerpt.contains("MII"));
+    assert_eq!(shown.count(), 0, "{findings:?}");
 }
 
 #[test]
@@ -234,7 +255,7 @@ good = ["b"]
         a.toml:3: rule `Ours` needs an `id` like `pack/kebab-name`
         a.toml:3: rule `Ours` needs `[[rule.tests]]` with at least one `bad` and one `good` text
         a.toml:3: rule `Ours` needs `keywords`: texts of which a match holds at least one
-        a.toml:10: rule `ours/both` needs either `ast` or `regex`
+        a.toml:10: rule `ours/both` needs one of `ast`, `regex` and `builtin`, and no more
         a.toml:10: rule `ours/both` has an empty keyword
         b.toml:2: rule `ours/kind` does not compile for python: Kind `no_such_kind` is invalid.
         b.toml:12: rule `ours/any` has a wrong glob `[a`: unclosed character class; missing ']'

@@ -14,6 +14,7 @@ use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::pipeline;
 use crate::report::Mode;
+use crate::tokens::Count;
 
 /// Checks every tracked file and writes down what is found.
 ///
@@ -42,11 +43,15 @@ pub(super) fn execute(environment: &Environment, out: &mut impl Write) -> Result
     }
     temporary.persist(&file).map_err(|error| failed(error.error))?;
 
-    writeln!(out, "{BASELINE_FILE} knows {} findings. Commit it.", baseline.len())?;
+    writeln!(out, "{BASELINE_FILE} knows {}. Commit it.", Count(baseline.len(), "finding"))?;
     writeln!(out, "`hookgate run pre-commit --all-files` reports what comes beside them.")?;
     let secrets = report.findings.iter().filter(|finding| finding.source == Source::Secret).count();
     if secrets > 0 {
-        writeln!(out, "{secrets} of them are secrets: whoever has the repository has them. Revoke them.")?;
+        let are = if secrets == 1 { "is a secret" } else { "are secrets" };
+        writeln!(
+            out,
+            "{secrets} of them {are}, and a baseline hides none from those who have the repository: revoke it."
+        )?;
     }
     Ok(ExitStatus::Allowed)
 }

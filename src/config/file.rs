@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::check::finding::Severity;
+use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::meter::price::{Price, PriceError};
 use crate::model::dialect::Dialect;
@@ -15,10 +16,10 @@ use crate::tokens::PicoUsd;
 
 /// The name of a repository's file.
 pub const REPOSITORY_FILE: &str = "hookgate.toml";
-/// Where known findings are kept, from the top of the work tree.
-pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 /// The name of the file that overrides it in one clone.
 pub const LOCAL_FILE: &str = "hookgate.local.toml";
+/// Where known findings are kept, from the top of the work tree.
+pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 
 /// The user's own `config.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -168,7 +169,7 @@ pub struct Rules {
     /// Severities other than the packs' own.
     pub severity: BTreeMap<String, Severity>,
     /// What is different under some paths; of several the last one counts.
-    pub overrides: Vec<RulesOverride>,
+    pub overrides: Vec<Override>,
     /// Branches that are not committed to (globs).
     pub protected_branches: Option<BTreeSet<String>>,
     /// KiB above which a file is large.
@@ -182,20 +183,6 @@ impl Rules {
         let overrides = overrides.flat_map(|it| it.disabled.iter().chain(it.severity.keys()));
         self.disabled.iter().flatten().chain(self.severity.keys()).chain(overrides)
     }
-}
-
-/// What is different under some paths.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RulesOverride {
-    /// Globs over paths from the top of the work tree, as in `[exclude]`.
-    pub paths: Vec<String>,
-    /// Rules whose findings are not wanted there.
-    #[serde(default)]
-    pub disabled: Vec<String>,
-    /// Severities that findings have there.
-    #[serde(default)]
-    pub severity: BTreeMap<String, Severity>,
 }
 
 /// What is left out of review.

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::file::{
-    BASELINE_FILE, HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, RulesOverride, Usd, UserFile,
-};
+use super::file::{BASELINE_FILE, HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, Usd, UserFile};
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
@@ -15,7 +13,6 @@ use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
 use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
-use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
@@ -284,16 +281,11 @@ impl Config {
             Some(path) => read::baseline(path, Path::new(BASELINE_FILE))?,
             None => Baseline::default(),
         };
-        let to_override = |written: &RulesOverride| Override {
-            paths: written.paths.clone(),
-            disabled: written.disabled.clone(),
-            severity: written.severity.clone(),
-        };
         let sources = packs::read(&self.work_tree, rules.packs.as_deref());
         let options = RuleOptions {
             disabled: rules.disabled.iter().flatten().cloned().collect(),
             severity: rules.severity.clone(),
-            overrides: rules.overrides.iter().map(to_override).collect(),
+            overrides: rules.overrides.clone(),
             baseline,
             bundled: sources.bundled,
             packs: sources.packs,

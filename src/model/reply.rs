@@ -209,7 +209,7 @@ fn located(finding: &StatedFinding, block: &Block, line: &SentLine) -> Finding {
         message: one_line(&finding.why, MAX_WHY),
         note: None,
         fix: None,
-        excerpt: line.text.clone(),
+        excerpt: line.text.as_str().into(),
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
             message: "an empty list makes this panic".to_owned(),
             note: None,
             fix: None,
-            excerpt: format!("\t{MEAN}"),
+            excerpt: format!("\t{MEAN}").into(),
         };
         assert_eq!(findings, [expected]);
     }

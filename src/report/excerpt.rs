@@ -6,10 +6,11 @@ use std::fmt::{self, Write as _};
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Patch, Renderer, Snippet};
 
 use super::Report;
-use super::source::{Region, Sources, floor_boundary};
+use super::source::{Region, Sources};
 use super::text::DIM;
 use crate::check::finding::{Finding, Fix, Severity};
 use crate::check::pack::RuleSet;
+use crate::text::floor_boundary;
 use crate::tokens::Grouped;
 
 /// Findings of one rule in one file that are shown in full.
@@ -62,7 +63,7 @@ fn render(finding: &Finding, sources: &Sources<'_>, rules: &RuleSet) -> String {
         let (line, column) = (finding.line as usize, finding.column as usize);
         title.element(Origin::path(path.as_str()).line(line).char_column(column))
     } else {
-        let line = finding.excerpt.as_str();
+        let line = &*finding.excerpt;
         let start = floor_boundary(line, finding.column.saturating_sub(1) as usize);
         let end = if finding.end_line == finding.line { finding.end_column as usize - 1 } else { line.len() };
         let end = floor_boundary(line, end).max(start);

@@ -124,7 +124,7 @@ struct JsonFinding<'r> {
 struct JsonSuppressed<'r> {
     #[serde(flatten)]
     finding: JsonFinding<'r>,
-    because: &'r str,
+    because: String,
 }
 
 #[derive(Serialize)]
@@ -139,8 +139,10 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
     let totals = &report.totals;
     let sources = Sources::of(report);
     let finding = |it| finding(it, &sources, rules);
-    let suppressed =
-        |it: &'r Suppressed| JsonSuppressed { finding: finding(&it.finding), because: &it.because };
+    let suppressed = |it: &'r Suppressed| JsonSuppressed {
+        finding: finding(&it.finding),
+        because: it.because.to_string(),
+    };
     Document {
         version: VERSION,
         mode: match report.mode {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::source::{Region, Sources};
 use super::text::Lines;
 use super::{Mode, Report};
-use crate::check::Suppressed;
 use crate::check::finding::{Confidence, Finding, Severity};
 use crate::check::pack::RuleSet;
 use crate::check::rule::Rule;
+use crate::check::{Because, Suppressed};
 use crate::git::RepoPath;
 
 const SCHEMA: &str =
@@ -128,8 +128,11 @@ fn results(report: &Report, rules: &RuleSet, index: &impl Fn(&str) -> Option<usi
 
 /// Either a comment in the file says so, or something outside of it does.
 fn suppression(suppressed: &Suppressed) -> Value {
-    let kind = if suppressed.because.starts_with("comment on line ") { "inSource" } else { "external" };
-    json!({ "kind": kind, "justification": suppressed.because })
+    let kind = match suppressed.because {
+        Because::Comment { .. } => "inSource",
+        Because::Configuration(_) | Because::Baseline => "external",
+    };
+    json!({ "kind": kind, "justification": suppressed.because.to_string() })
 }
 
 fn location(finding: &Finding, sources: &Sources<'_>) -> Value {
@@ -140,7 +143,7 @@ fn location(finding: &Finding, sources: &Sources<'_>) -> Value {
     if !finding.excerpt.is_empty() && finding.excerpt.len() <= LONGEST_SNIPPET {
         let line = finding.line.max(1);
         place["contextRegion"] =
-            json!({ "startLine": line, "endLine": line, "snippet": { "text": finding.excerpt } });
+            json!({ "startLine": line, "endLine": line, "snippet": { "text": &*finding.excerpt } });
     }
     json!({ "physicalLocation": place })
 }

@@ -9,6 +9,7 @@ use super::Report;
 use crate::check::finding::{Finding, Fix};
 use crate::check::pack::RuleSet;
 use crate::git::RepoPath;
+use crate::text::{Lines, floor_boundary, to_u32};
 
 /// Lines and columns from 1, the end exclusive. What a column counts is its maker's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -24,8 +25,7 @@ pub(super) struct Sources<'r>(HashMap<&'r RepoPath, Source<'r>>);
 
 /// A text and where its lines begin.
 pub(super) struct Source<'r> {
-    text: &'r str,
-    starts: Vec<usize>,
+    lines: Lines<'r>,
     secrets: OnceCell<Vec<Range<usize>>>,
 }
 
@@ -60,7 +60,7 @@ impl<'r> Sources<'r> {
     /// SARIF of most tools count. The excerpt stands in for a text that is not there.
     pub(super) fn utf16_region(&self, finding: &Finding) -> Region {
         let source = self.of_finding(finding);
-        let first = source.map_or(finding.excerpt.as_str(), |source| source.line(finding.line));
+        let first = source.map_or(&*finding.excerpt, |source| source.line(finding.line));
         let last = match source {
             Some(source) => source.line(finding.end_line),
             None if finding.end_line == finding.line => &finding.excerpt,
@@ -77,48 +77,36 @@ impl<'r> Sources<'r> {
 
 impl<'r> Source<'r> {
     pub(super) fn new(text: &'r str) -> Self {
-        let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-        let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { text, starts, secrets: OnceCell::new() }
+        Self { lines: Lines::of(text), secrets: OnceCell::new() }
     }
 
     /// Where secrets are, looked for when the first fix is to be shown.
     fn secrets(&self, rules: &RuleSet) -> &[Range<usize>] {
-        self.secrets.get_or_init(|| {
-            let found = rules.secret_patterns().flat_map(|(_, pattern)| pattern.find_iter(self.text));
-            found.map(|found| found.range()).collect()
-        })
+        self.secrets.get_or_init(|| rules.secrets_in(self.lines.text()))
     }
 
     /// A line without its end; empty where there is none.
     fn line(&self, number: u32) -> &'r str {
-        self.lines(number, number).trim_end_matches(['\n', '\r'])
+        &self.lines.text()[self.lines.range(number)]
     }
 
     /// The lines from `first` to `last` with their ends.
     pub(super) fn lines(&self, first: u32, last: u32) -> &'r str {
         let start = self.start(first);
-        &self.text[start..self.start(last.saturating_add(1)).max(start)]
+        &self.lines.text()[start..self.start(last.saturating_add(1)).max(start)]
     }
 
     /// The byte at which a line begins; the end of the text where there is no such line.
     pub(super) fn start(&self, number: u32) -> usize {
-        let index = (number as usize).saturating_sub(1);
-        self.starts.get(index).copied().unwrap_or(self.text.len())
+        self.lines.start(number).unwrap_or(self.lines.text().len())
     }
 
     /// Lines and columns in bytes of a range; none for one that is not of this text.
     pub(super) fn region(&self, range: &Range<usize>) -> Option<Region> {
-        self.text.get(range.clone())?;
-        let (line, column) = self.position(range.start);
-        let (end_line, end_column) = self.position(range.end);
+        self.lines.text().get(range.clone())?;
+        let (line, column) = self.lines.position(range.start);
+        let (end_line, end_column) = self.lines.position(range.end);
         Some(Region { line, column, end_line, end_column })
-    }
-
-    fn position(&self, byte: usize) -> (u32, u32) {
-        let line = self.starts.partition_point(|&start| start <= byte);
-        let column = byte - self.starts[line - 1] + 1;
-        (to_u32(line), to_u32(column))
     }
 
     /// The same place with columns in UTF-16 code units.
@@ -140,19 +128,6 @@ fn utf16_column(line: &str, column: u32) -> u32 {
     // Most lines are ASCII, and some are long and have many findings.
     let units = if before.is_ascii() { before.len() } else { before.encode_utf16().count() };
     to_u32(units + behind + 1)
-}
-
-/// The last boundary of characters that is not behind `byte`.
-pub(super) fn floor_boundary(text: &str, byte: usize) -> usize {
-    let mut byte = byte.min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
-    }
-    byte
-}
-
-fn to_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::sample::{report, rules};
 use super::*;
+use crate::check::Because;
 use crate::payload::route::{Policy, route};
 
 const CODE: &str = "\
@@ -25,14 +26,17 @@ fn annotations(report: &Report) -> String {
 }
 
 /// Moves the findings of a rule to those that nobody wants to hear of.
-fn suppress(report: &mut Report, rule: &str, because: &str) {
+fn suppress(report: &mut Report, rule: &str, because: &Because) {
     let (suppressed, open) =
         std::mem::take(&mut report.findings).into_iter().partition(|finding| finding.rule == rule);
     report.findings = open;
-    let because = || because.to_owned();
     let suppressed: Vec<Finding> = suppressed;
     report.suppressed =
-        suppressed.into_iter().map(|finding| Suppressed { finding, because: because() }).collect();
+        suppressed.into_iter().map(|finding| Suppressed { finding, because: because.clone() }).collect();
+}
+
+fn comment() -> Because {
+    Because::Comment { line: 4, reason: Some("the demo stops here".to_owned()) }
 }
 
 /// The document, after the schema that OASIS publishes has found nothing wrong with it.
@@ -95,7 +99,7 @@ fn findings_show_the_line_the_remedy_and_the_fix() {
 #[test]
 fn who_asks_for_more_sees_what_is_good_to_know_and_what_is_suppressed() {
     let mut report = report(&[("a.py", "stop()\nprint(1)\n")], &rules());
-    suppress(&mut report, "ours/stop", "comment on line 4: the demo stops here");
+    suppress(&mut report, "ours/stop", &comment());
     assert_eq!(plain(&report, false), "");
     insta::assert_snapshot!(plain(&report, true), @"
       rules  a.py:1-2  (top level)  rules only
@@ -164,7 +168,7 @@ fn no_format_shows_a_secret() {
 fn json_says_what_a_fix_replaces_and_what_is_suppressed() {
     let rules = rules();
     let mut report = report(&[("a.py", "é = '𝄞'; x = a == None\nstop()\n")], &rules);
-    suppress(&mut report, "ours/stop", "baseline");
+    suppress(&mut report, "ours/stop", &Because::Baseline);
     let document: Value = serde_json::from_str(&json::render(&report, &rules).unwrap()).unwrap();
     let finding = &document["findings"][0];
     assert_eq!(finding["fix"], "a is None");
@@ -172,7 +176,10 @@ fn json_says_what_a_fix_replaces_and_what_is_suppressed() {
     let range = serde_json::json!({ "line": 1, "column": 18, "end_line": 1, "end_column": 27 });
     assert_eq!(finding["fix_range"], range);
     let suppressed = &document["suppressed"][0];
-    assert_eq!((&suppressed["rule"], &suppressed["because"]), (&"ours/stop".into(), &"baseline".into()));
+    assert_eq!(
+        (&suppressed["rule"], &suppressed["because"]),
+        (&"ours/stop".into(), &"in the baseline".into())
+    );
 }
 
 #[test]
@@ -182,7 +189,7 @@ fn sarif_is_valid_whatever_there_is_to_say() {
     assert_eq!(sarif(&[report(&[("a.py", "a\n")], &rules)])["runs"][0]["results"], serde_json::json!([]));
 
     let mut first = report(&[("dir/ä b%20:#?.py", CODE), ("b.py", "x = (\n")], &rules);
-    suppress(&mut first, "ours/stop", "comment on line 4: the demo stops here");
+    suppress(&mut first, "ours/stop", &comment());
     first.notes.push("a note".to_owned());
     let mut second = report(&[("c.py", "stop()\n"), ("d.py", "def f():\n    return 1\n")], &rules);
     second.changes = route(

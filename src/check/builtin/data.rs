@@ -9,15 +9,13 @@ use roxmltree::{Document, Error as XmlError, ParsingOptions};
 use super::Hit;
 use crate::change::language::Language;
 use crate::check::rule::Text;
+use crate::text::floor_boundary;
 
 /// The hit of a text that is not what it should be: one place, of no length, so that a text that was
 /// wrong before is not found anew when it is wrong in other words.
 pub(super) fn fault(text: &str, offset: usize, message: String) -> Vec<Hit> {
     // What is missing at the end is missing after the last word, not on the line below.
-    let mut offset = offset.min(text.trim_end().len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
+    let offset = floor_boundary(text, offset.min(text.trim_end().len()));
     // A conflict that was left has a rule that says more of it.
     let line = &text[text[..offset].rfind('\n').map_or(0, |at| at + 1)..];
     if ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker)) {

@@ -7,26 +7,19 @@ use tree_sitter::Node;
 
 use super::Hit;
 use crate::change::language::Language;
+use crate::check::ast::each_node;
 use crate::check::rule::Text;
 
 pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
     let Some(tree) = text.tree else { return Vec::new() };
     let reader = Reader { source: tree.source(), language: tree.language() };
     let mut hits = Vec::new();
-    let mut cursor = tree.root().walk();
-    loop {
-        if !cursor.node().has_error() {
-            reader.duplicates(cursor.node(), &mut hits);
+    each_node(tree.ast(), |node| {
+        if !node.has_error() {
+            reader.duplicates(node, &mut hits);
         }
-        if cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return hits;
-            }
-        }
-    }
+    });
+    hits
 }
 
 struct Reader<'a> {

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::Hit;
 use super::data::{fault, is_template, line_start, without_mark};
 use crate::change::language::Language;
+use crate::check::ast::each_node;
 use crate::check::rule::Text;
 
 /// Keys that hold comments, for want of another way to write them.
@@ -123,9 +124,7 @@ pub(super) fn duplicate_keys(text: &Text<'_>) -> Vec<Hit> {
         return Vec::new();
     };
     let mut hits = Vec::new();
-    let mut cursor = tree.root().walk();
-    loop {
-        let node = cursor.node();
+    each_node(tree.ast(), |node| {
         if node.kind() == "object" {
             let mut keys = HashSet::new();
             let pairs: Vec<_> = node.named_children(&mut node.walk()).collect();
@@ -138,13 +137,6 @@ pub(super) fn duplicate_keys(text: &Text<'_>) -> Vec<Hit> {
                 }
             }
         }
-        if cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return hits;
-            }
-        }
-    }
+    });
+    hits
 }

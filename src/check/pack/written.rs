@@ -122,8 +122,7 @@ pub(super) fn parse(file: &str, text: &str) -> Written {
         if written.languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
             faults.push("has `ast`, but its pack has no `languages`".to_owned());
         }
-        let is_survey = matches!(rule.body, Body::Builtin(builtin) if builtin.is_survey());
-        if !written.languages.is_empty() && is_survey {
+        if !written.languages.is_empty() && rule.is_about_file() {
             faults.push("looks at names and modes: its pack can have no `languages`".to_owned());
         }
         if faults.is_empty() {
@@ -173,7 +172,7 @@ fn salvage(text: &str) -> (WrittenPack, Vec<Fault>) {
                 Ok(())
             }
             key_text => {
-                let known = ["languages", "secrets", "rule"];
+                let known = ["languages", "secrets", "ignores", "rule"];
                 faults.push((
                     key.span().start,
                     format!("unknown key `{key_text}`{}", instead(key_text, &known)),
@@ -238,7 +237,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     require("message", written.message.is_some());
     let kinds = [written.ast.is_some(), written.regex.is_some(), written.builtin.is_some()];
     if kinds.into_iter().filter(|&is_it| is_it).count() != 1 {
-        faults.push("needs either `ast` or `regex`".to_owned());
+        faults.push("needs one of `ast`, `regex` and `builtin`, and no more".to_owned());
     }
     // What a builtin finds is tested where it is written.
     let has_no =
@@ -255,6 +254,9 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     }
     if written.regex.is_none() && written.except.is_some() {
         faults.push("has `except`, which belongs to `regex`".to_owned());
+    }
+    if written.builtin.is_some() && written.fix.is_some() {
+        faults.push("has a `fix`, but what is `builtin` brings its own".to_owned());
     }
     if written.regex.is_some() && written.keywords.is_empty() {
         faults.push("needs `keywords`: texts of which a match holds at least one".to_owned());

@@ -14,7 +14,7 @@ fn said(path: &str, old: Option<&str>, new: &str) -> String {
     let checked = run_with(&RuleSet::bundled(), path, old, new);
     let findings: Vec<_> =
         checked.findings.iter().map(|finding| format!("{} {}", finding.line, finding.rule)).collect();
-    let suppressed: Vec<_> = checked.suppressed.iter().map(|it| it.because.clone()).collect();
+    let suppressed: Vec<_> = checked.suppressed.iter().map(|it| it.because.to_string()).collect();
     format!("{} | {}", findings.join(", "), suppressed.join(", "))
 }
 

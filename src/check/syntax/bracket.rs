@@ -6,6 +6,8 @@ use super::{SyntaxError, trimmed_line};
 use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
+use crate::check::ast::each_node;
+use crate::text::Lines;
 
 /// A bracket, as the tokens of the tree have it.
 #[derive(Clone, Copy)]
@@ -21,7 +23,7 @@ struct Bracket {
 
 /// The bracket of a wrong text that is not closed, or closes nothing. The first pair that is not
 /// indented alike tells which bracket lacks its half better than the one that is left over at the end.
-pub(super) fn unpaired(tree: &SyntaxTree, changed: &[LineRange]) -> Option<SyntaxError> {
+pub(super) fn unpaired(tree: &SyntaxTree, lines: &Lines<'_>, changed: &[LineRange]) -> Option<SyntaxError> {
     // A pattern of `case` in a shell has a closing bracket only; markup has none that count.
     if matches!(tree.language(), Language::Bash | Language::Html) {
         return None;
@@ -29,7 +31,7 @@ pub(super) fn unpaired(tree: &SyntaxTree, changed: &[LineRange]) -> Option<Synta
     let mut open: Vec<Bracket> = Vec::new();
     let (mut too_few, mut too_many) = (None, None);
     let mut unpaired = None;
-    for bracket in brackets(tree) {
+    for bracket in brackets(tree, lines) {
         let Some(wanted) = opener(bracket.kind) else {
             open.push(bracket);
             continue;
@@ -71,7 +73,7 @@ pub(super) fn unpaired(tree: &SyntaxTree, changed: &[LineRange]) -> Option<Synta
         changed.iter().filter(|range| range.start < row).map(|range| range.last().min(row)).max()
     };
     let message = format!("syntax error: `{kind}` of line {row} {what}");
-    Some(SyntaxError { range: trimmed_line(tree.source(), line?), message })
+    Some(SyntaxError { range: trimmed_line(lines, line?), message })
 }
 
 fn opener(kind: char) -> Option<char> {
@@ -85,10 +87,8 @@ fn opener(kind: char) -> Option<char> {
 
 /// The brackets of a tree in source order: tokens that are one bracket, so that none of a string, a
 /// comment or a regular expression is among them.
-fn brackets(tree: &SyntaxTree) -> Vec<Bracket> {
-    let source = tree.source();
+fn brackets(tree: &SyntaxTree, lines: &Lines<'_>) -> Vec<Bracket> {
     let mut found = Vec::new();
-    let mut cursor = tree.root().walk();
     let bracket = |node: Node<'_>| {
         let kind = node.kind();
         let kind = match kind {
@@ -101,24 +101,17 @@ fn brackets(tree: &SyntaxTree) -> Vec<Bracket> {
             return None;
         }
         let start = node.end_byte() - 1;
-        let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = &source[line_start..];
+        let (row, column) = lines.position(start);
+        let line_start = start + 1 - column as usize;
+        let line = &lines.text()[line_start..];
         let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
         let leads = line_start + indent == start;
-        let row = crate::check::to_u32(node.end_position().row + 1);
         Some(Bracket { kind, start, row, indent, leads })
     };
-    loop {
-        let node = cursor.node();
+    each_node(tree.ast(), |node| {
         if node.child_count() == 0 {
             found.extend(bracket(node));
-        } else if cursor.goto_first_child() {
-            continue;
         }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return found;
-            }
-        }
-    }
+    });
+    found
 }

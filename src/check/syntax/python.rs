@@ -1,9 +1,12 @@
 //! What Python's grammar leaves to its scanner: how statements are indented.
 
+use std::ops::Range;
+
 use tree_sitter::Node;
 
 use super::SyntaxError;
 use crate::change::parse::SyntaxTree;
+use crate::text::Lines;
 
 /// The first statement that is not indented as those beside it, or the first block without any.
 pub(super) fn misindented(tree: &SyntaxTree) -> Option<SyntaxError> {
@@ -37,9 +40,8 @@ fn of_block(source: &str, block: Node<'_>) -> Option<SyntaxError> {
         (None, _) => "",
         (Some(_), Some(first)) => indentation(source, *first)?,
         (Some(owner), None) => {
-            let header = super::row_of(source, owner.start_byte());
             let message = "syntax error: an indented block is missing below this line".to_owned();
-            return Some(SyntaxError { range: super::trimmed_line(source, header), message });
+            return Some(SyntaxError { range: line_of(source, owner), message });
         }
     };
     let wrong = statements.iter().find(|statement| {
@@ -49,10 +51,13 @@ fn of_block(source: &str, block: Node<'_>) -> Option<SyntaxError> {
         })
     })?;
     let message = "syntax error: this line is not indented like those of its block".to_owned();
-    Some(SyntaxError {
-        range: super::trimmed_line(source, super::row_of(source, wrong.start_byte())),
-        message,
-    })
+    Some(SyntaxError { range: line_of(source, *wrong), message })
+}
+
+/// The line on which a node begins.
+fn line_of(source: &str, node: Node<'_>) -> Range<usize> {
+    let lines = Lines::of(source);
+    super::trimmed_line(&lines, lines.position(node.start_byte()).0)
 }
 
 /// What stands before a statement on its line; none if that is more than white space.

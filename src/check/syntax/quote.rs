@@ -2,20 +2,26 @@
 
 use tree_sitter::Node;
 
-use super::{SyntaxError, line_range};
+use super::SyntaxError;
 use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
+use crate::text::Lines;
 
 /// The quote that opens a string which its line does not close, on the first changed line up to the
 /// one on which a parser noticed an error; on that one where all lines are new.
-pub(super) fn unpaired(tree: &SyntaxTree, noticed: u32, changed: &[LineRange]) -> Option<SyntaxError> {
+pub(super) fn unpaired(
+    tree: &SyntaxTree,
+    lines: &Lines<'_>,
+    noticed: u32,
+    changed: &[LineRange],
+) -> Option<SyntaxError> {
     let (quotes, comment) = marks(tree.language())?;
-    let lines = changed.iter().flat_map(LineRange::lines).take_while(|&line| line <= noticed);
-    let lines = lines.chain((changed.is_empty()).then_some(noticed));
-    let (start, quote) = lines
+    let suspects = changed.iter().flat_map(LineRange::lines).take_while(|&line| line <= noticed);
+    let suspects = suspects.chain(changed.is_empty().then_some(noticed));
+    let (start, quote) = suspects
         .filter_map(|line| {
-            let range = line_range(tree.source(), line);
+            let range = lines.range(line);
             let (at, quote) = open_quote(&tree.source()[range.clone()], quotes, comment)?;
             Some((range.start + at, quote))
         })

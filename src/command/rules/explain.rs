@@ -14,34 +14,22 @@ const WIDTH: usize = 78;
 /// Examples of a kind that are shown.
 const EXAMPLES: usize = 3;
 
-/// Findings that no pack has, which people ask about all the same.
-const UNPACKED: [(&str, &str, &str); 2] = [
-    (
-        "syntax/",
-        "the grammar cannot read what the change made of the file",
-        "A syntax error is reported where the text before the change had none, at most once a file. It \
-         refuses the commit only in languages of which the parser reads practically all valid text.",
-    ),
-    (
-        "model/",
-        "a model's claim about code that it was sent",
-        "It is no rule of a pack: a model made it, about lines of this change, and it may be wrong. The \
-         limits and tiers of the hook in hookgate.toml decide whether a model is asked at all.",
-    ),
-];
+/// What models find has no pack, and people ask about it all the same.
+const MODEL: &str = "It is no rule of a pack: a model made it, about lines of this change, and it may be wrong. \
+                     The limits and tiers of the hook in hookgate.toml decide whether a model is asked at all.";
 
 /// What the rule is about, why, with examples, where it looks, and how to silence it.
 ///
 /// # Errors
 /// No rule of this id, with the nearest one that there is.
 pub(super) fn explain(rules: &RuleSet, id: &str, out: &mut dyn Write) -> Result<(), Error> {
-    match (rules.get(id), UNPACKED.iter().find(|(prefix, ..)| id.starts_with(prefix))) {
-        (Ok(rule), _) => about(rules, rule, out)?,
-        (Err(_), Some((_, what, why))) => {
-            writeln!(out, "{BOLD}{id}{BOLD:#}\n{what}\n")?;
-            prose(out, why)?;
+    match rules.get(id) {
+        Ok(rule) => about(rules, rule, out)?,
+        Err(_) if id.starts_with("model/") => {
+            writeln!(out, "{BOLD}{id}{BOLD:#}\na model's claim about code that it was sent\n")?;
+            prose(out, MODEL)?;
         }
-        (Err(unknown), None) => {
+        Err(unknown) => {
             let all = "`hookgate rules list` names them all";
             return Err(Error::Refused(match &unknown.nearest {
                 Some(_) => unknown.to_string(),
@@ -125,11 +113,20 @@ fn facts(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
 fn silence(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     let id = &rule.id;
     writeln!(out, "{BOLD}To silence it{BOLD:#}")?;
-    writeln!(out, "  once        a comment at the end of the line, or on a line of its own above it:")?;
-    writeln!(out, "                  hookgate-ignore: {id} REASON")?;
-    writeln!(out, "  everywhere  in hookgate.toml:")?;
-    writeln!(out, "                  [rules]\n                  disabled = [\"{id}\"]")?;
-    if rules.usual_severity(rule) == Severity::Error {
+    if rule.is_about_file() {
+        writeln!(out, "  in a file   a comment within its first 30 lines:")?;
+        writeln!(out, "                  hookgate-ignore-file: {id} REASON")?;
+    } else {
+        writeln!(out, "  once        a comment at the end of the line, or on a line of its own above it:")?;
+        writeln!(out, "                  hookgate-ignore: {id} REASON")?;
+    }
+    if id.starts_with("secrets/") {
+        writeln!(out, "  everywhere  not at all: no repository switches the search for secrets off")?;
+    } else {
+        writeln!(out, "  everywhere  in hookgate.toml:")?;
+        writeln!(out, "                  [rules]\n                  disabled = [\"{id}\"]")?;
+    }
+    if rules.usual_severity(rule) == Severity::Error && !id.starts_with("secrets/") {
         writeln!(out, "  or keep it as a warning, which refuses nothing:")?;
         writeln!(out, "                  [rules.severity]\n                  \"{id}\" = \"warning\"")?;
     }

@@ -169,7 +169,17 @@ fn every_rule_can_be_explained() {
         assert!(result.is_ok() && text.contains(&rule.message), "{text}");
     }
     // Not of any pack, but findings name it.
-    assert!(said(|out| explain::explain(&rules, "syntax/error", out)).0.is_ok());
+    assert!(said(|out| explain::explain(&rules, "model/bug", out)).0.is_ok());
+    assert!(said(|out| explain::explain(&rules, "syntax/eror", out)).0.is_err());
+}
+
+#[test]
+fn nobody_is_told_to_write_what_is_refused() {
+    let explained = |id| said(|out| explain::explain(&rules(), id, out)).1;
+    let secret = explained("secrets/aws-access-key-id");
+    assert!(secret.contains("hookgate-ignore: secrets/") && !secret.contains("[rules"), "{secret}");
+    let file = explained("git/large-file");
+    assert!(file.contains("hookgate-ignore-file: git/") && !file.contains("hookgate-ignore: "), "{file}");
 }
 
 #[test]
