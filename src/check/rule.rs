@@ -100,7 +100,8 @@ impl Rule {
     }
 
     /// Whether its findings stand on no line.
-    pub(super) fn is_about_file(&self) -> bool {
+    #[must_use]
+    pub fn is_about_file(&self) -> bool {
         matches!(self.body, Body::Builtin(builtin) if builtin.is_survey())
     }
 
@@ -111,6 +112,13 @@ impl Rule {
         let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
         let is_beside = matches!(self.body, Body::Builtin(builtin) if !builtin.is_of_text());
         has_tree && !is_beside && !self.of_ast_grep
+    }
+
+    /// What to do, where `why` does not say it already: it begins with the note of an ast-grep rule.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        let is_new = |note: &&str| self.why.as_ref().is_none_or(|why| !why.starts_with(note));
+        self.note.as_deref().filter(is_new)
     }
 
     /// Globs of the paths that it reads; empty for all of them.

@@ -127,15 +127,13 @@ impl Comments {
                 !name.contains('/') && rules.rule(name).is_none()
             });
             let nothing = match comment.covers {
-                Covers::Nothing(why) => Some(why),
-                _ => is_reason.then_some(NAMELESS),
+                Covers::Nothing(why) => Some(why.to_owned()),
+                _ if is_reason => Some(nameless(&text.text[comment.names[0].clone()], text, rules)),
+                _ => None,
             };
             if let Some(why) = nothing {
-                say(
-                    "hookgate/wrong-suppression",
-                    &comment.range,
-                    Some(format!("nothing is silenced: {why}")),
-                );
+                let message = Some(format!("nothing is silenced: {why}"));
+                say("hookgate/wrong-suppression", &comment.range, message);
                 continue;
             }
             for range in &comment.names {
@@ -145,6 +143,12 @@ impl Comments {
                     continue;
                 }
                 let Some(rule) = rules.rule(id) else {
+                    if id.contains('*') {
+                        let message =
+                            format!("`{id}` is no rule: a comment names each rule that it silences");
+                        say("hookgate/wrong-suppression", range, Some(message));
+                        continue;
+                    }
                     let nearest = rules.nearest(id).map(|id| format!("; did you mean `{id}`?"));
                     let message = format!("no rule is called `{id}`{}", nearest.unwrap_or_default());
                     say("hookgate/wrong-suppression", range, Some(message));
@@ -175,6 +179,19 @@ impl Comments {
         }
         problems
     }
+}
+
+/// What to say where a word stands that no rule has for its id: some leave the pack away.
+fn nameless(word: &str, text: &Text<'_>, rules: &RuleSet) -> String {
+    let is_meant = |rule: &&Rule| {
+        let is_read =
+            text.language.is_none_or(|it| rule.languages.is_empty() || rule.languages.contains(&it));
+        is_read && rule.id.split_once('/').is_some_and(|(_, name)| name == word)
+    };
+    rules.rules().find(is_meant).map_or_else(
+        || NAMELESS.to_owned(),
+        |rule| format!("no rule is called `{word}`; did you mean `{}`?", rule.id),
+    )
 }
 
 impl Comment {

@@ -186,3 +186,16 @@ fn a_suppressed_finding_does_not_hide_a_syntax_error() {
     let new = "y = = 2  # hookgate-ignore: syntax/error a template\n";
     assert_eq!(said("a.py", None, new), " | comment on line 1: a template");
 }
+
+#[test]
+fn what_was_likely_meant_is_said() {
+    let message = |comment: &str| {
+        let checked = run_with(&RuleSet::bundled(), "a.py", None, &format!("breakpoint()  # {comment}\n"));
+        let wrong = checked.findings.into_iter().find(|it| it.rule == "hookgate/wrong-suppression");
+        wrong.map(|finding| finding.message).unwrap_or_default()
+    };
+    let id = message("hookgate-ignore: breakpoint this is a debugger");
+    assert_eq!(id, "nothing is silenced: no rule is called `breakpoint`; did you mean `python/breakpoint`?");
+    let all = message("hookgate-ignore: python/* this is a debugger");
+    assert_eq!(all, "`python/*` is no rule: a comment names each rule that it silences");
+}
