@@ -89,6 +89,17 @@ fn fixes_that_undo_each_other_come_to_an_end() {
 }
 
 #[test]
+fn the_blanks_that_an_editor_leaves_at_the_end_go_with_their_line() {
+    let rules = RuleSet::bundled();
+    for end in ["\n    \n", "\n    ", "  \n\n\t\n", "\r\n    \r\n"] {
+        let line_break = if end.contains('\r') { "\r\n" } else { "\n" };
+        let text = format!("def f():{line_break}    pass{end}");
+        let fixed = format!("def f():{line_break}    pass{line_break}");
+        assert_eq!(mended(&rules, "a.py", None, &text).unwrap(), fixed, "{text:?}");
+    }
+}
+
+#[test]
 fn new_lines_are_those_of_the_text() {
     let rules = rules(&[("ab", "ab", "ab", "x\\ny")]);
     assert_eq!(mended(&rules, "a.txt", None, "ab\r\nz\r\n").unwrap(), "x\r\ny\r\nz\r\n");
