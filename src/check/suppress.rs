@@ -269,19 +269,28 @@ fn read_names(said: &str, offset: usize) -> (Vec<Range<usize>>, Option<String>) 
 /// Whether what stands before the marker opens a comment, so that the comment begins with it: a
 /// comment that only mentions the marker silences nothing.
 fn is_opened(before: &str, is_comment: bool, is_prose: bool) -> bool {
+    /// What comments begin with, in some language or other.
+    const SIGNS: &str = "#/*-;%!<'\"(";
     let before = before.trim();
     if is_prose {
-        return ["<!--", ".."].iter().any(|opening| before.ends_with(opening));
+        // HTML and Markdown, reStructuredText, TeX.
+        return ["<!--", ".."].iter().any(|opening| before.ends_with(opening)) || before == "%";
     }
     let last = before.split_whitespace().last().unwrap_or_default();
-    let opening = last.trim_start_matches(|c: char| !"#/*-;%!<'\"".contains(c));
-    let is_opening = |text: &str| text.chars().all(|c| "#/*-;%!<'\"{".contains(c));
+    let opening = last.trim_start_matches(|c: char| !SIGNS.contains(c));
+    let is_opening = |text: &str| text.chars().all(|c| SIGNS.contains(c) || c == '{');
     match opening {
+        _ if !is_comment && (is_remark(before) || last == "{-") => true,
         "" => is_comment && before.is_empty(),
         _ if is_comment => is_opening(last),
-        "-" | "/" | "*" | "<" | "!" => false,
+        "-" | "/" | "*" | "<" | "!" | "(" => false,
         _ => is_opening(opening),
     }
+}
+
+/// Whether a line of a batch file begins with this word for a comment, in place of a sign.
+fn is_remark(before: &str) -> bool {
+    ["rem", "@rem", "::"].iter().any(|word| before.trim().eq_ignore_ascii_case(word))
 }
 
 /// The comment around a byte, if the grammar says that there is one.
@@ -317,7 +326,7 @@ fn covered(
         Some(_) => {
             matches!(before.trim(), "" | "{") && matches!(source[end..line_end(source, end)].trim(), "" | "}")
         }
-        None => !before.contains(char::is_alphanumeric),
+        None => !before.contains(char::is_alphanumeric) || is_remark(before),
     };
     if !is_alone {
         return Covers::Line(line);
