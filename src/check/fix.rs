@@ -36,12 +36,12 @@ pub struct FixedFile {
     pub rules: BTreeMap<String, usize>,
 }
 
-/// A file that was not.
+/// A file that was not, or not all of whose fixes were made.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LeftAlone {
     /// Where.
     pub path: RepoPath,
-    /// How many fixes there are for it.
+    /// How many fixes were not made.
     pub fixes: usize,
     /// Why, in words that end a sentence about the file.
     pub because: String,
@@ -73,11 +73,19 @@ pub fn fix<'c>(
         let path = change.path().clone();
         let written = mended.and_then(|mended| {
             write::write(repository, &path, &mended).map_err(|because| because.to_string())?;
-            Ok(mended.rules)
+            Ok((mended.rules, mended.refused))
         });
         match written {
-            Ok(rules) if rules.is_empty() => {}
-            Ok(rules) => fixed.files.push(FixedFile { path, rules }),
+            Ok((rules, refused)) => {
+                if !rules.is_empty() {
+                    fixed.files.push(FixedFile { path: path.clone(), rules });
+                }
+                if let Some((fixes, rule)) = refused {
+                    let what = if fixes == 1 { "it" } else { "they" };
+                    let because = format!("{what} would make another finding of `{rule}`");
+                    fixed.left.push(LeftAlone { path, fixes, because });
+                }
+            }
             Err(because) => {
                 let fixes = findings.iter().filter(|finding| finding.fix.is_some()).count();
                 fixed.left.push(LeftAlone { path, fixes, because });
@@ -92,6 +100,8 @@ struct Mended<'c> {
     before: &'c str,
     after: String,
     rules: BTreeMap<String, usize>,
+    /// How many fixes would make another finding, and of which rule.
+    refused: Option<(usize, String)>,
 }
 
 /// Applies the fixes of the wanted findings, and of those that are still there after that.
@@ -104,39 +114,63 @@ fn mend<'c>(
     let Some(Content::Text(before)) = change.parsed.change.new.as_ref().map(|side| &side.content) else {
         return Err("it is not UTF-8".to_owned());
     };
-    let mut mended = Mended { before, after: before.clone(), rules: BTreeMap::new() };
+    let mut mended = Mended { before, after: before.clone(), rules: BTreeMap::new(), refused: None };
     let mut findings = check_change(change, rules).findings;
     // What another file of the change set lost is found in this one alone, and is not to be mended.
     let wanted: BTreeSet<_> = wanted.iter().map(|finding| finding.id()).collect();
-    let moved: BTreeSet<_> =
+    let mut unwanted: BTreeSet<_> =
         findings.iter().map(Finding::id).filter(|finding| !wanted.contains(finding)).collect();
     let most = census(change, rules);
     let is_crlf = before.contains("\r\n") && !before.replace("\r\n", "").contains('\n');
+    let look_at = |text: String| -> Result<Option<ClassifiedChange>, String> {
+        let next = with_text(&change.parsed.change, text).map_err(|error: GitError| error.to_string())?;
+        Ok(next.map(|next| ClassifiedChange {
+            parsed: parse_change(next, limits),
+            class: change.class,
+            because: String::new(),
+            units: Vec::new(),
+        }))
+    };
     for _ in 0..ROUNDS {
-        findings.retain(|finding| finding.fix.is_some() && !moved.contains(&finding.id()));
+        findings.retain(|finding| finding.fix.is_some() && !unwanted.contains(&finding.id()));
         let mut fixes: Vec<_> = findings.iter().filter_map(|finding| finding.fix.clone()).collect();
         if is_crlf {
             fixes.iter_mut().for_each(|fix| fix.text = fix.text.replace("\r\n", "\n").replace('\n', "\r\n"));
         }
-        let chosen = without_conflicts(&mended.after, &fixes);
-        let after = replace(&mended.after, chosen.iter().map(|&index| &fixes[index]));
-        if after == mended.after {
-            break;
+        let mut chosen = Vec::new();
+        let mut next = None;
+        // All at once; where that would make another finding, by halves, until it is known which would.
+        let mut parts = vec![without_conflicts(&mended.after, &fixes)];
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            let mut tried = [&chosen[..], &part[..]].concat();
+            tried.sort_by_key(|&index: &usize| (fixes[index].range.start, fixes[index].range.end));
+            let text = replace(&mended.after, tried.iter().map(|&index| &fixes[index]));
+            if text == mended.after {
+                continue;
+            }
+            let Some(looked_at) = look_at(text.clone())? else { continue };
+            match more(&most, &census(&looked_at, rules)) {
+                None => {
+                    chosen = tried;
+                    next = Some((text, looked_at));
+                }
+                Some(rule) if part.len() == 1 => {
+                    let refused = mended.refused.get_or_insert_with(|| (0, rule.to_owned()));
+                    refused.0 += 1;
+                    unwanted.insert(findings[part[0]].id());
+                }
+                Some(_) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second.to_vec(), first.to_vec()]);
+                }
+            }
         }
-        let next =
-            with_text(&change.parsed.change, after.clone()).map_err(|error: GitError| error.to_string())?;
-        let Some(next) = next else { break };
-        let parsed = parse_change(next, limits);
-        let next =
-            ClassifiedChange { parsed, class: change.class, because: String::new(), units: Vec::new() };
-        if let Some(rule) = more(&most, &census(&next, rules)) {
-            return Err(format!("its fixes would make another finding of `{rule}`"));
-        }
+        let Some((text, looked_at)) = next else { break };
         for index in chosen {
             *mended.rules.entry(findings[index].rule.clone()).or_default() += 1;
         }
-        mended.after = after;
-        findings = check_change(&next, rules).findings;
+        mended.after = text;
+        findings = check_change(&looked_at, rules).findings;
     }
     if mended.after == mended.before {
         mended.rules.clear();

@@ -215,8 +215,12 @@ impl<'a> Sides<'a> {
             take(self.finding(rules, found, &lines, &mut excerpts), &mut checked);
         }
         if let Some(error) = self.syntax_error(rules, &mut excerpts) {
-            // A rule that has found something there says more about it than the grammar can.
-            let known = |finding: &Finding| finding.line <= error.line && error.line <= finding.end_line;
+            // A rule that has found something there says more about it than the grammar can, if it says
+            // it as loudly: what refuses the commit is not kept quiet for a blank at the end of its line.
+            let known = |finding: &Finding| {
+                let is_there = finding.line <= error.line && error.line <= finding.end_line;
+                is_there && finding.severity >= error.severity
+            };
             if !checked.findings.iter().any(known) {
                 take(error, &mut checked);
             }

@@ -124,6 +124,13 @@ impl Rule {
         has_tree && !is_beside && !self.of_ast_grep
     }
 
+    /// What to do, where `why` does not say it already: it begins with the note of an ast-grep rule.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        let is_new = |note: &&str| self.why.as_ref().is_none_or(|why| !why.starts_with(note));
+        self.note.as_deref().filter(is_new)
+    }
+
     /// Globs of the paths that it reads; empty for all of them.
     #[must_use]
     pub fn files(&self) -> Vec<&str> {

@@ -130,20 +130,24 @@ impl Comments {
                 !name.contains('/') && rules.rule(name).is_none()
             });
             let nothing = match comment.covers {
-                Covers::Nothing(why) => Some(why),
-                _ => is_reason.then_some(NAMELESS),
+                Covers::Nothing(why) => Some(why.to_owned()),
+                _ if is_reason => Some(nameless(&text.text[comment.names[0].clone()], text, rules)),
+                _ => None,
             };
             if let Some(why) = nothing {
-                say(
-                    "hookgate/wrong-suppression",
-                    &comment.range,
-                    Some(format!("nothing is silenced: {why}")),
-                );
+                let message = Some(format!("nothing is silenced: {why}"));
+                say("hookgate/wrong-suppression", &comment.range, message);
                 continue;
             }
             for range in &comment.names {
                 let id = &text.text[range.clone()];
                 let Some(rule) = rules.rule(id) else {
+                    if id.contains('*') {
+                        let message =
+                            format!("`{id}` is no rule: a comment names each rule that it silences");
+                        say("hookgate/wrong-suppression", range, Some(message));
+                        continue;
+                    }
                     let nearest = rules.nearest(id).map(|id| format!("; did you mean `{id}`?"));
                     let message = format!("no rule is called `{id}`{}", nearest.unwrap_or_default());
                     say("hookgate/wrong-suppression", range, Some(message));
@@ -174,6 +178,19 @@ impl Comments {
         }
         problems
     }
+}
+
+/// What to say where a word stands that no rule has for its id: some leave the pack away.
+fn nameless(word: &str, text: &Text<'_>, rules: &RuleSet) -> String {
+    let is_meant = |rule: &&Rule| {
+        let is_read =
+            text.language.is_none_or(|it| rule.languages.is_empty() || rule.languages.contains(&it));
+        is_read && rule.id.split_once('/').is_some_and(|(_, name)| name == word)
+    };
+    rules.rules().find(is_meant).map_or_else(
+        || NAMELESS.to_owned(),
+        |rule| format!("no rule is called `{word}`; did you mean `{}`?", rule.id),
+    )
 }
 
 impl Comment {
@@ -251,19 +268,28 @@ fn read_names(said: &str, offset: usize) -> (Vec<Range<usize>>, Option<String>) 
 /// Whether what stands before the marker opens a comment, so that the comment begins with it: a
 /// comment that only mentions the marker silences nothing.
 fn is_opened(before: &str, is_comment: bool, is_prose: bool) -> bool {
+    /// What comments begin with, in some language or other.
+    const SIGNS: &str = "#/*-;%!<'\"(";
     let before = before.trim();
     if is_prose {
-        return ["<!--", ".."].iter().any(|opening| before.ends_with(opening));
+        // HTML and Markdown, reStructuredText, TeX.
+        return ["<!--", ".."].iter().any(|opening| before.ends_with(opening)) || before == "%";
     }
     let last = before.split_whitespace().last().unwrap_or_default();
-    let opening = last.trim_start_matches(|c: char| !"#/*-;%!<'\"".contains(c));
-    let is_opening = |text: &str| text.chars().all(|c| "#/*-;%!<'\"{".contains(c));
+    let opening = last.trim_start_matches(|c: char| !SIGNS.contains(c));
+    let is_opening = |text: &str| text.chars().all(|c| SIGNS.contains(c) || c == '{');
     match opening {
+        _ if !is_comment && (is_remark(before) || last == "{-") => true,
         "" => is_comment && before.is_empty(),
         _ if is_comment => is_opening(last),
-        "-" | "/" | "*" | "<" | "!" => false,
+        "-" | "/" | "*" | "<" | "!" | "(" => false,
         _ => is_opening(opening),
     }
+}
+
+/// Whether a line of a batch file begins with this word for a comment, in place of a sign.
+fn is_remark(before: &str) -> bool {
+    ["rem", "@rem", "::"].iter().any(|word| before.trim().eq_ignore_ascii_case(word))
 }
 
 /// The comment around a byte, if the grammar says that there is one.
@@ -299,7 +325,7 @@ fn covered(
         Some(_) => {
             matches!(before.trim(), "" | "{") && matches!(source[end..line_end(source, end)].trim(), "" | "}")
         }
-        None => !before.contains(char::is_alphanumeric),
+        None => !before.contains(char::is_alphanumeric) || is_remark(before),
     };
     if !is_alone {
         return Covers::Line(line);

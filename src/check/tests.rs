@@ -245,12 +245,18 @@ keywords = ["a"]
 bad = ["a"]
 good = ["b"]
 "#;
-    let misspelt = "[[rule]]\nid = \"ours/x\"\nseverety = \"error\"\n";
+    let misspelt = "[[rule]]\nid = \"ours/x\"\nseverety = \"error\"\n\
+        [[rule]]\nid = \"ours/y\"\nseverity = \"fatal\"\nconfidence = \"high\"\nmessage = \"m\"\n\
+        regex = \"[a\"\nkeywords = [\"a\"]\n[[rule.tests]]\nbad = [\"a\"]\ngood = [\"b\"]\n\
+        [[rule]]\nid = \"ours/z\"\nseverity = \"error\"\nconfidence = \"sure\"\nmessage = \"m\"\n\
+        regex = \"a\"\nkeywords = [\"a\"]\n[[rule.tests]]\nbad = [\"a\"]\ngood = [\"ab\"]\n\
+        [[rule]]\nid = \"ours/half\"\nseverity = \"error\"\nconfidence = \"high\"\nmessage = \"m\"\n\
+        regex = \"a\"\nkeywords = [\"a\"]\nexcpt = \"ab\"\n[[rule.tests]]\nbad = [\"a\"]\ngood = [\"ab\"]\n";
     let pack = |file: &str, text: &str| PackSource { file: file.to_owned(), text: text.to_owned() };
     let packs = vec![pack("a.toml", wrong), pack("b.toml", unmatched), pack("c.toml", misspelt)];
     let error = RuleSet::new(RuleOptions { packs, ..RuleOptions::default() }).err().unwrap();
     assert!(matches!(error, PackError::Invalid(_)));
-    insta::assert_snapshot!(error, @r"
+    insta::assert_snapshot!(error, @r#"
         a.toml:1: no language is called `pyhton`
         a.toml:3: rule `Ours` needs an `id` like `pack/kebab-name`
         a.toml:3: rule `Ours` needs `[[rule.tests]]` with at least one `bad` and one `good` text
@@ -261,8 +267,17 @@ good = ["b"]
         b.toml:12: rule `ours/any` has a wrong glob `[a`: unclosed character class; missing ']'
         b.toml:12: rule `ours/any` does not compile for python: Rule must specify a set of AST kinds to match. Try adding `kind` rule.
         b.toml:23: rule `ours/regex` has a wrong regular expression: unclosed group
+        c.toml:1: rule `ours/x` needs a `confidence`
+        c.toml:1: rule `ours/x` needs a `message`
+        c.toml:1: rule `ours/x` needs one of `ast`, `regex` and `builtin`, and no more
+        c.toml:1: rule `ours/x` needs `[[rule.tests]]` with at least one `bad` and one `good` text
         c.toml:3: rule `ours/x`: unknown key `severety`; did you mean `severity`?
-        ");
+        c.toml:4: rule `ours/y` has a wrong regular expression: unclosed character class
+        c.toml:6: rule `ours/y`: unknown word `fatal`; expected one of: info, warning, error
+        c.toml:14: `ours/z` matches "ab" as any text
+        c.toml:17: rule `ours/z`: unknown word `sure`; expected one of: low, medium, high
+        c.toml:31: rule `ours/half`: unknown key `excpt`; did you mean `except`?
+        "#);
 }
 
 #[test]
@@ -297,6 +312,14 @@ fn secret_patterns_cannot_be_disabled() {
 fn a_rule_that_explains_a_syntax_error_stands_for_it() {
     let new = "x = 1\n<<<<<<< ours\ny = 1\n";
     assert_eq!(found("a.py", Some("x = 1\ny = 1\n"), new), hit("text/merge-conflict-marker", 2));
+}
+
+#[test]
+fn what_refuses_no_commit_does_not_hide_a_syntax_error() {
+    let errors =
+        |new: &str| found("a.py", None, new).iter().filter(|(rule, _)| rule == "syntax/error").count();
+    assert_eq!(errors("if x  \n    y()\n"), 1);
+    assert_eq!(errors("def f(x=[]:\n    pass\n"), 1);
 }
 
 proptest! {

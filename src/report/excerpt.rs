@@ -95,6 +95,9 @@ fn render(finding: &Finding, sources: &Sources<'_>, rules: &RuleSet) -> String {
 /// nothing to see, since only white space differs, and where it is too much for a glance.
 fn patch<'a>(fix: &'a Fix, region: Region, first: usize, lines: &'a str) -> Option<Snippet<'a, Patch<'a>>> {
     let span = fix.range.start - first..fix.range.end - first;
+    // Of a fix that takes whole lines, the line on which it ends is no part.
+    let is_of_lines = span.start == 0 && fix.text.is_empty() && lines[..span.end].ends_with('\n');
+    let lines = if is_of_lines { &lines[..span.end] } else { lines };
     let fixed = [&lines[..span.start], &fix.text, &lines[span.end..]].concat();
     let is_seen = !lines.split_whitespace().eq(fixed.split_whitespace());
     let is_short = |text: &str| {

@@ -20,7 +20,11 @@ pub fn notes(fixed: &Fixed) -> Vec<String> {
     }
     for left in &fixed.left {
         let fixes = if left.fixes == 1 { "1 fix".to_owned() } else { format!("{} fixes", left.fixes) };
-        notes.push(format!("left {} alone, which has {fixes}: {}", left.path, left.because));
+        let is_written = fixed.files.iter().any(|file| file.path == left.path);
+        notes.push(match is_written {
+            true => format!("{fixes} of {} not made: {}", left.path, left.because),
+            false => format!("left {} alone, which has {fixes}: {}", left.path, left.because),
+        });
     }
     if fixed.files.is_empty() {
         notes.push("nothing was fixed".to_owned());

@@ -223,7 +223,7 @@ fn descriptor(finding: &Finding, rules: &RuleSet) -> Value {
 fn help(rule: &Rule) -> String {
     let explain =
         format!("`hookgate rules explain {}` shows examples, and how to silence the rule.", rule.id);
-    let parts = [rule.why.as_deref(), rule.note.as_deref(), Some(&explain)];
+    let parts = [rule.why.as_deref(), rule.remedy(), Some(&explain)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 

@@ -109,12 +109,12 @@ fn conflicting_fixes_take_turns() {
 }
 
 #[test]
-fn a_fix_that_breaks_the_syntax_is_not_made() {
+fn a_fix_that_breaks_the_syntax_is_not_made_but_the_others_are() {
     let repo = repo(&[("a.py", "x = 1\n")]);
     repo.stage("a.py", "x = worse\ny = old_name\n");
     let said = fix(&repo).expect(1);
-    says(&said, "its fixes would make another finding of `syntax/error`");
-    assert_eq!(read(&repo, "a.py"), "x = worse\ny = old_name\n");
+    says(&said, "1 fix of a.py not made: it would make another finding of `syntax/error`");
+    assert_eq!(read(&repo, "a.py"), "x = worse\ny = new_name\n");
 }
 
 #[test]

@@ -215,6 +215,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_runs() {
     .hookgate/rules/keys.toml:5: rule `ours/ticket`: invalid type: string "*.py", expected a list
     .hookgate/rules/keys.toml:6: rule `ours/ticket`: unknown key `keyword`; did you mean `keywords`?
     .hookgate/rules/large.toml:2: rule `ours/ticket` has a wrong regular expression: compiled, it takes more than 1 MiB, the most that one may take
+    .hookgate/rules/large.toml:2: rule `ours/ticket` is not the first of this id: see .hookgate/rules/keys.toml:2
     .hookgate/rules/tests.toml:2: `other/ticket` matches "T-2" as any text
     sgconfig.yml:2: `languageGlobs`: no language is called `klingon`
     "#);

@@ -66,13 +66,18 @@ pub(super) fn trailing_whitespace_in_markdown(text: &Text<'_>) -> Vec<Hit> {
         .collect()
 }
 
+/// Lines of nothing but blanks at the end are empty ones: each of the two rules sees what it has to,
+/// and neither's fix makes a finding of the other.
 pub(super) fn final_newline(text: &Text<'_>) -> Vec<Hit> {
     let text = text.text;
-    let content = text.trim_end_matches(['\n', '\r']);
-    let end = &text[content.len()..];
-    let mut found = if content.is_empty() && !end.is_empty() {
+    let seen = text.trim_end_matches(['\n', '\r', ' ', '\t']).len();
+    let content = seen + text[seen..].find(['\n', '\r']).unwrap_or(text.len() - seen);
+    let end = &text[content..];
+    let mut found = if text.is_empty() {
+        return Vec::new();
+    } else if seen == 0 {
         hit(0..text.len(), "")
-    } else if !content.is_empty() && end.is_empty() {
+    } else if end.is_empty() {
         let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
         hit(text.len()..text.len(), line_break)
     } else {
@@ -80,9 +85,9 @@ pub(super) fn final_newline(text: &Text<'_>) -> Vec<Hit> {
         if end.len() <= first {
             return Vec::new();
         }
-        hit(content.len() + first..text.len(), "")
+        hit(content + first..text.len(), "")
     };
-    let what = if end.is_empty() {
+    let what = if found.range.is_empty() {
         "the last line does not end with a line break"
     } else {
         "the text ends with empty lines"

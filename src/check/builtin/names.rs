@@ -41,8 +41,8 @@ pub(super) fn directory_case_conflicts(survey: &Survey<'_>) -> Vec<Remark> {
 
 fn remarks(clashes: impl Iterator<Item = Clash>) -> Vec<Remark> {
     let remark = |clash: Clash| {
-        let kind = if clash.are_directories { "in a directory whose" } else { "this path; its" };
-        let message = format!("{kind} name differs from `{}` in nothing but case", clash.other);
+        let what = if clash.are_directories { "a directory of this path" } else { "this path" };
+        let message = format!("{what} differs from `{}` in nothing but case", clash.other);
         Remark { path: clash.new, message: Some(message) }
     };
     clashes.map(remark).collect()

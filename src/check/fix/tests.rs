@@ -27,6 +27,15 @@ fn mended(rules: &RuleSet, path: &str, old: Option<&str>, new: &str) -> Result<S
     mend(&changes[0], &findings, rules, &ParseLimits::default()).map(|mended| mended.after)
 }
 
+/// The mended text of a new file, and what was not applied.
+fn refused(rules: &RuleSet, path: &str, new: &str) -> (String, Option<(usize, String)>) {
+    let changes = [sample::classified(path, None, Some(new))];
+    let findings = check(&changes, &Surroundings::default(), rules).findings;
+    let findings: Vec<_> = findings.iter().collect();
+    let mended = mend(&changes[0], &findings, rules, &ParseLimits::default()).ok().unwrap();
+    (mended.after, mended.refused)
+}
+
 fn fix(range: std::ops::Range<usize>, text: &str) -> Fix {
     Fix { range, text: text.to_owned() }
 }
@@ -55,21 +64,39 @@ fn only_what_the_change_brought_is_mended() {
 #[test]
 fn fixes_that_bring_other_findings_are_not_applied() {
     let rules = rules(&[("ab", "ab", "ab", "cd"), ("cd", "cd", "cd", "cd")]);
-    let why = mended(&rules, "a.txt", None, "ab\n").unwrap_err();
-    assert_eq!(why, "its fixes would make another finding of `ours/cd`");
+    assert_eq!(refused(&rules, "a.txt", "ab\n"), ("ab\n".to_owned(), Some((1, "ours/cd".to_owned()))));
 }
 
 #[test]
 fn fixes_that_break_the_syntax_are_not_applied() {
     let rules = rules(&[("ab", "ab", "ab", "= =")]);
-    let why = mended(&rules, "a.py", None, "x = ab\n").unwrap_err();
-    assert_eq!(why, "its fixes would make another finding of `syntax/error`");
+    let (text, why) = refused(&rules, "a.py", "x = ab\n");
+    assert_eq!((text.as_str(), why), ("x = ab\n", Some((1, "syntax/error".to_owned()))));
+}
+
+#[test]
+fn a_fix_that_is_not_applied_stands_in_no_other_ones_way() {
+    let rules = rules(&[("ab", "ab", "ab", "b"), ("cd", "cd", "cd", "= =")]);
+    let (text, why) = refused(&rules, "a.py", "x = ab\ny = cd\nz = (ab, 1)\nu = cd + 1\n");
+    assert_eq!(text, "x = b\ny = cd\nz = (b, 1)\nu = cd + 1\n");
+    assert_eq!(why, Some((2, "syntax/error".to_owned())));
 }
 
 #[test]
 fn fixes_that_undo_each_other_come_to_an_end() {
     let rules = rules(&[("grow", "ab+", "ab", "abb")]);
     assert_eq!(mended(&rules, "a.txt", None, "ab\n").unwrap(), "abb\n");
+}
+
+#[test]
+fn the_blanks_that_an_editor_leaves_at_the_end_go_with_their_line() {
+    let rules = RuleSet::bundled();
+    for end in ["\n    \n", "\n    ", "  \n\n\t\n", "\r\n    \r\n"] {
+        let line_break = if end.contains('\r') { "\r\n" } else { "\n" };
+        let text = format!("def f():{line_break}    pass{end}");
+        let fixed = format!("def f():{line_break}    pass{line_break}");
+        assert_eq!(mended(&rules, "a.py", None, &text).unwrap(), fixed, "{text:?}");
+    }
 }
 
 #[test]

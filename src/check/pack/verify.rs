@@ -103,7 +103,10 @@ impl Pack {
                 let fixes: Vec<_> = matches.into_iter().filter_map(|found| found.fix).collect();
                 let fixed = fix::apply(example, &fixes);
                 if fixed != *expected {
-                    failures.push(format!("`{}` makes {fixed:?} of {example:?} as {name}", rule.id));
+                    failures.push(format!(
+                        "`{}` makes {fixed:?} of {example:?} as {name}, and not {expected:?}",
+                        rule.id
+                    ));
                 }
             }
         }

@@ -63,6 +63,9 @@ struct WrittenRule {
     ignores: Option<Vec<String>>,
     #[serde(default)]
     tests: Vec<Examples>,
+    /// Keys whose values were wrong, which has been said: without them no more can be told of some things.
+    #[serde(skip)]
+    unread: Vec<String>,
 }
 
 /// A pack as the build has made it of the TOML: JSON, and nothing wrong with it.
@@ -130,7 +133,8 @@ pub(super) fn parse(file: &str, text: &str) -> Written {
             let (pack_ignores, line) = (ignores.clone(), line_at(text, start));
             rules.push(Rule { languages, secret: written.secrets, file, pack_ignores, line, ..rule });
         } else {
-            let faults = faults.iter().map(|fault| format!("rule `{}` {fault}", rule.id));
+            let name = if rule.id.is_empty() { "a rule".to_owned() } else { format!("rule `{}`", rule.id) };
+            let faults = faults.iter().map(|fault| format!("{name} {fault}"));
             problems.extend(faults.map(|fault| problem(start, fault)));
         }
     }
@@ -193,12 +197,11 @@ fn salvage_rule(rule: Spanned<DeValue<'_>>, faults: &mut Vec<Fault>) -> Option<S
         return None;
     };
     let id = table.get("id").and_then(|id| id.get_ref().as_str()).unwrap_or_default().to_owned();
-    let known = faults.len();
+    let mut unread = Vec::new();
     loop {
         let value = Spanned::new(span.clone(), DeValue::Table(table.clone()));
         let error = match WrittenRule::deserialize(ValueDeserializer::from(value)) {
-            Ok(rule) if faults.len() == known => return Some(Spanned::new(span, rule)),
-            Ok(_) => return None,
+            Ok(rule) => return Some(Spanned::new(span, WrittenRule { unread, ..rule })),
             Err(error) => error,
         };
         let (mut offset, message) = fault(&error);
@@ -209,13 +212,18 @@ fn salvage_rule(rule: Spanned<DeValue<'_>>, faults: &mut Vec<Fault>) -> Option<S
             offset = span.start;
         }
         faults.push((offset, format!("rule `{id}`: {message}")));
-        wrong.and_then(|key| table.remove(&key))?;
+        let key = wrong?;
+        table.remove(&key)?;
+        unread.push(key.get_ref().to_string());
     }
 }
 
 fn fault(error: &toml::de::Error) -> Fault {
     (error.span().map_or(0, |span| span.start), plain_message(error.message()))
 }
+
+/// Keys that make no difference to what a rule finds.
+const SAID: [&str; 5] = ["severity", "confidence", "message", "note", "why"];
 
 /// Makes a rule of what is written, with all that is wrong with it.
 fn build(written: WrittenRule) -> (Rule, Vec<String>) {
@@ -224,11 +232,14 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     let kebab = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
-    if !id.split_once('/').is_some_and(|(pack, name)| kebab(pack) && kebab(name)) {
+    // A key that is misspelt is there all the same.
+    let is_unread = |key: &str| written.unread.iter().any(|it| strsim::jaro_winkler(it, key) > 0.8);
+    let is_id = id.split_once('/').is_some_and(|(pack, name)| kebab(pack) && kebab(name));
+    if !is_id && !is_unread("id") {
         faults.push("needs an `id` like `pack/kebab-name`".to_owned());
     }
     let mut require = |key: &str, is_there: bool| {
-        if !is_there {
+        if !is_there && !is_unread(key) {
             faults.push(format!("needs a `{key}`"));
         }
     };
@@ -236,29 +247,31 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     require("confidence", written.confidence.is_some());
     require("message", written.message.is_some());
     let kinds = [written.ast.is_some(), written.regex.is_some(), written.builtin.is_some()];
-    if kinds.into_iter().filter(|&is_it| is_it).count() != 1 {
+    let has_unread_kind = ["ast", "regex", "builtin"].into_iter().any(is_unread);
+    if kinds.into_iter().filter(|&is_it| is_it).count() != 1 && !has_unread_kind {
         faults.push("needs one of `ast`, `regex` and `builtin`, and no more".to_owned());
     }
     // What a builtin finds is tested where it is written.
     let has_no =
         |examples: fn(&Examples) -> &[String]| written.tests.iter().all(|it| examples(it).is_empty());
-    if written.builtin.is_none() && (has_no(|it| &it.bad) || has_no(|it| &it.good)) {
+    let is_tested = written.builtin.is_some() || ["builtin", "tests"].into_iter().any(is_unread);
+    if !is_tested && (has_no(|it| &it.bad) || has_no(|it| &it.good)) {
         faults.push("needs `[[rule.tests]]` with at least one `bad` and one `good` text".to_owned());
     }
     if written.tests.iter().any(|it| !it.fixed.is_empty() && it.fixed.len() != it.bad.len()) {
         faults.push("needs as many `fixed` texts in a test as `bad` ones".to_owned());
     }
     let of_syntax = [written.constraints.is_some(), written.utils.is_some(), written.transform.is_some()];
-    if written.ast.is_none() && of_syntax.contains(&true) {
+    if written.ast.is_none() && !is_unread("ast") && of_syntax.contains(&true) {
         faults.push("has `constraints`, `utils` or `transform`, which belong to `ast`".to_owned());
     }
-    if written.regex.is_none() && written.except.is_some() {
+    if written.regex.is_none() && !is_unread("regex") && written.except.is_some() {
         faults.push("has `except`, which belongs to `regex`".to_owned());
     }
     if written.builtin.is_some() && written.fix.is_some() {
         faults.push("has a `fix`, but what is `builtin` brings its own".to_owned());
     }
-    if written.regex.is_some() && written.keywords.is_empty() {
+    if written.regex.is_some() && written.keywords.is_empty() && !is_unread("keywords") {
         faults.push("needs `keywords`: texts of which a match holds at least one".to_owned());
     }
     if written.keywords.iter().any(String::is_empty) {
@@ -311,6 +324,8 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
         }
     };
     let globs = |globs: Option<Vec<String>>| globs.map(of_pack);
+    // Half a rule does something else than its examples say, and that is no second mistake.
+    let is_half = written.unread.iter().any(|key| !SAID[..].contains(&key.as_str()));
     let rule = Rule {
         id,
         severity: written.severity.unwrap_or(Severity::Info),
@@ -319,7 +334,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
         note: written.note,
         why: written.why,
         languages: Vec::new(),
-        tests: written.tests,
+        tests: if is_half { Vec::new() } else { written.tests },
         secret: false,
         file: String::new(),
         of_ast_grep: false,

@@ -186,3 +186,40 @@ fn a_suppressed_finding_does_not_hide_a_syntax_error() {
     let new = "y = = 2  # hookgate-ignore: syntax/error a template\n";
     assert_eq!(said("a.py", None, new), " | comment on line 1: a template");
 }
+
+#[test]
+fn comments_of_languages_without_a_grammar_count() {
+    let key = ["AKIA", "Z7QX2LMN4PRSTUVW"].concat();
+    let said = |path: &str, opening: &str, closing: &str| {
+        let comment = format!("{opening} hookgate-ignore: secrets/aws-access-key-id not in use{closing}");
+        let checked = run_with(&RuleSet::bundled(), path, None, &format!("{comment}\nkey {key}\n"));
+        (checked.findings.len(), checked.suppressed.len())
+    };
+    for (path, opening, closing) in [
+        ("a.ml", "(*", " *)"),
+        ("a.bat", "REM", ""),
+        ("a.cmd", "::", ""),
+        ("a.hs", "{-", " -}"),
+        ("a.tex", "%", ""),
+        ("a.vim", "\"", ""),
+        ("a.ini", ";", ""),
+    ] {
+        assert_eq!(said(path, opening, closing), (0, 1), "{path}");
+    }
+    // What stands in brackets is text.
+    assert_eq!(said("a.txt", "(", ")"), (1, 0));
+    assert_eq!(said("a.ml", "remark", ""), (1, 0));
+}
+
+#[test]
+fn what_was_likely_meant_is_said() {
+    let message = |comment: &str| {
+        let checked = run_with(&RuleSet::bundled(), "a.py", None, &format!("breakpoint()  # {comment}\n"));
+        let wrong = checked.findings.into_iter().find(|it| it.rule == "hookgate/wrong-suppression");
+        wrong.map(|finding| finding.message).unwrap_or_default()
+    };
+    let id = message("hookgate-ignore: breakpoint this is a debugger");
+    assert_eq!(id, "nothing is silenced: no rule is called `breakpoint`; did you mean `python/breakpoint`?");
+    let all = message("hookgate-ignore: python/* this is a debugger");
+    assert_eq!(all, "`python/*` is no rule: a comment names each rule that it silences");
+}
