@@ -82,8 +82,16 @@ fn examples(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// An example as it would stand in a file, or quoted where what it is about would not be seen.
 fn code(out: &mut dyn Write, mark: char, style: anstyle::Style, text: &str) -> io::Result<()> {
-    text.trim_end().lines().try_for_each(|line| writeln!(out, "  {style}{mark}{style:#} {line}"))
+    let shown = text.trim_end_matches('\n');
+    // What is escaped is not shown: control, direction and zero-width characters.
+    let is_unseen = |c: char| !matches!(c, '\n' | '\t' | '"' | '\'' | '\\') && c.escape_debug().len() > 1;
+    let is_blank_at_end = |line: &str| line.ends_with([' ', '\t']);
+    if shown.is_empty() || shown.contains(is_unseen) || shown.split('\n').any(is_blank_at_end) {
+        return writeln!(out, "  {style}{mark}{style:#} {text:?}");
+    }
+    shown.lines().try_for_each(|line| writeln!(out, "  {style}{mark}{style:#} {line}"))
 }
 
 fn facts(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
@@ -114,24 +122,25 @@ fn silence(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> 
     let id = &rule.id;
     writeln!(out, "{BOLD}To silence it{BOLD:#}")?;
     if rule.is_about_file() {
-        writeln!(out, "  in a file   a comment within its first 30 lines:")?;
+        writeln!(out, "  once        a comment within the first 30 lines of the file, if it can hold one:")?;
         writeln!(out, "                  hookgate-ignore-file: {id} REASON")?;
     } else {
         writeln!(out, "  once        a comment at the end of the line, or on a line of its own above it:")?;
         writeln!(out, "                  hookgate-ignore: {id} REASON")?;
     }
-    if id.starts_with("secrets/") {
-        writeln!(out, "  everywhere  not at all: no repository switches the search for secrets off")?;
-    } else {
-        writeln!(out, "  everywhere  in hookgate.toml:")?;
-        writeln!(out, "                  [rules]\n                  disabled = [\"{id}\"]")?;
+    if rule.secret {
+        writeln!(out, "              Without a reason it silences nothing.")?;
+        writeln!(out, "\nNo repository can switch the rule off or tone it down.")?;
+        return writeln!(out, "Silent or not, what it finds is never sent to a model.");
     }
-    if rules.usual_severity(rule) == Severity::Error && !id.starts_with("secrets/") {
+    writeln!(out, "  for paths   in hookgate.toml:")?;
+    writeln!(out, "                  [[rules.overrides]]\n                  paths = [\"tests/**\"]")?;
+    writeln!(out, "                  disabled = [\"{id}\"]")?;
+    writeln!(out, "  everywhere  in hookgate.toml:")?;
+    writeln!(out, "                  [rules]\n                  disabled = [\"{id}\"]")?;
+    if rules.usual_severity(rule) == Severity::Error {
         writeln!(out, "  or keep it as a warning, which refuses nothing:")?;
         writeln!(out, "                  [rules.severity]\n                  \"{id}\" = \"warning\"")?;
-    }
-    if rule.secret {
-        writeln!(out, "\nSilent or not, what it finds is never sent to a model.")?;
     }
     Ok(())
 }
