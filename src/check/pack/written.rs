@@ -176,7 +176,7 @@ fn salvage(text: &str) -> (WrittenPack, Vec<Fault>) {
                 Ok(())
             }
             key_text => {
-                let known = ["languages", "secrets", "ignores", "rule"];
+                let known = ["languages", "ignores", "secrets", "rule"];
                 faults.push((
                     key.span().start,
                     format!("unknown key `{key_text}`{}", instead(key_text, &known)),

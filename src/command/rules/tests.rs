@@ -198,15 +198,6 @@ fn every_rule_can_be_explained() {
 }
 
 #[test]
-fn nobody_is_told_to_write_what_is_refused() {
-    let explained = |id| said(|out| explain::explain(&rules(), id, out)).1;
-    let secret = explained("secrets/aws-access-key-id");
-    assert!(secret.contains("hookgate-ignore: secrets/") && !secret.contains("[rules"), "{secret}");
-    let file = explained("git/large-file");
-    assert!(file.contains("hookgate-ignore-file: git/") && !file.contains("hookgate-ignore: "), "{file}");
-}
-
-#[test]
 fn an_unknown_rule_is_refused_with_the_nearest_one() {
     let refused = |id| said(|out| explain::explain(&rules(), id, out)).0.unwrap_err().to_string();
     assert_eq!(refused("ours/old-nam"), "no rule is called `ours/old-nam`; did you mean `ours/old-name`?");
