@@ -281,6 +281,8 @@ fn is_dialect(path: &RepoPath, tree: &SyntaxTree) -> bool {
     let has = |marks: &[&str]| marks.iter().any(|mark| source.contains(mark));
     match tree.language() {
         Language::JavaScript if has(&["@flow"]) => true,
+        // What the preprocessor makes of it, no grammar knows.
+        Language::C | Language::Cpp => has(&["#if", "#define"]),
         Language::Html | Language::Css => has(&["{{", "{%", "<%", "<?"]),
         // The grammars are those of CSS and Bash.
         _ if [&b".scss"[..], b".zsh", b".zsh-theme"].iter().any(|it| path.as_bytes().ends_with(it)) => true,
