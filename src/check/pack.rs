@@ -265,7 +265,7 @@ impl RuleSet {
     /// The severity that findings of the rule have in this file.
     #[must_use]
     pub fn severity(&self, rule: &Rule, path: &RepoPath) -> Severity {
-        self.selection.severity(&rule.id, path).unwrap_or(rule.severity)
+        self.selection.severity(&rule.id, path).unwrap_or_else(|| rule.severity_at(path))
     }
 
     /// Whether the rule runs at all.

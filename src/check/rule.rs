@@ -24,6 +24,8 @@ pub struct Rule {
     pub id: String,
     /// Harm if a match is what it seems; the pack's word, which options may overrule.
     pub severity: Severity,
+    /// The same where only tests read the file, if it is another one there.
+    pub severity_in_tests: Option<Severity>,
     /// Chance that a match is what it seems.
     pub confidence: Confidence,
     /// What is wrong, in one line.
@@ -131,6 +133,11 @@ impl Rule {
         self.note.as_deref().filter(is_new)
     }
 
+    /// The pack's word on the harm of a match in this file.
+    pub(super) fn severity_at(&self, path: &RepoPath) -> Severity {
+        self.severity_in_tests.filter(|_| is_test_data(path)).unwrap_or(self.severity)
+    }
+
     /// Globs of the paths that it reads; empty for all of them.
     #[must_use]
     pub fn files(&self) -> Vec<&str> {
@@ -173,6 +180,24 @@ impl Rule {
             Body::Syntax(_) | Body::Builtin(_) => None,
         }
     }
+}
+
+/// Where files stand that only tests read.
+pub(super) fn is_test_data(path: &RepoPath) -> bool {
+    const NAMES: &[&[u8]] = &[
+        b"test",
+        b"tests",
+        b"testdata",
+        b"test-data",
+        b"test_data",
+        b"spec",
+        b"fixtures",
+        b"__fixtures__",
+        b"corpus",
+        b"snapshots",
+        b"ui",
+    ];
+    path.as_bytes().split(|&byte| byte == b'/').any(|part| NAMES.contains(&part))
 }
 
 /// A regular expression that is compiled when it is first needed. `^` and `$` match at lines.

@@ -20,7 +20,7 @@ use tree_sitter::Node;
 
 use super::Sides;
 use super::finding::{Confidence, Severity};
-use super::rule::Text;
+use super::rule::{Text, is_test_data};
 use crate::change::LineRange;
 use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
@@ -255,24 +255,6 @@ fn trust(
         _ => return None,
     };
     (has_old || !is_test_data(path)).then_some(trusted)
-}
-
-/// Where files stand that only tests read.
-fn is_test_data(path: &RepoPath) -> bool {
-    const NAMES: &[&[u8]] = &[
-        b"test",
-        b"tests",
-        b"testdata",
-        b"test-data",
-        b"test_data",
-        b"spec",
-        b"fixtures",
-        b"__fixtures__",
-        b"corpus",
-        b"snapshots",
-        b"ui",
-    ];
-    path.as_bytes().split(|&byte| byte == b'/').any(|part| NAMES.contains(&part))
 }
 
 /// Whether the text may be in another language than its name says: a template, or a dialect.

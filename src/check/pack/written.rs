@@ -45,6 +45,7 @@ struct WrittenPack {
 struct WrittenRule {
     id: Option<String>,
     severity: Option<Severity>,
+    severity_in_tests: Option<Severity>,
     confidence: Option<Confidence>,
     message: Option<String>,
     note: Option<String>,
@@ -329,6 +330,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
     let rule = Rule {
         id,
         severity: written.severity.unwrap_or(Severity::Info),
+        severity_in_tests: written.severity_in_tests,
         confidence: written.confidence.unwrap_or(Confidence::Low),
         message,
         note: written.note,

@@ -106,6 +106,9 @@ fn facts(rules: &RuleSet, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
         fact("disabled", "by [rules] disabled in hookgate.toml")?;
     }
     fact("severity", &format!("{severity}{blocks}{own}"))?;
+    if let Some(severity) = rule.severity_in_tests {
+        fact("in tests", severity.as_str())?;
+    }
     fact("confidence", rule.confidence.as_str())?;
     let languages: Vec<_> = rule.languages.iter().map(|language| language.as_str()).collect();
     fact("reads", if languages.is_empty() { "any text".to_owned() } else { languages.join(", ") }.as_str())?;

@@ -134,6 +134,7 @@ fn of(config: &RuleConfig<Language>) -> Rule {
     let why = [long, url].into_iter().flatten().collect::<Vec<_>>().join("\n\n");
     Rule {
         id: config.id.clone(),
+        severity_in_tests: None,
         severity: match config.severity {
             TheirSeverity::Off | TheirSeverity::Hint | TheirSeverity::Info => Severity::Info,
             TheirSeverity::Warning => Severity::Warning,
