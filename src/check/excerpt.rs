@@ -1,27 +1,29 @@
 //! Parts of a text as reports may show them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::pack::RuleSet;
-use super::rule::Match;
 
 /// A text as reports may show it: whatever a finding is about, no secret of the text is readable,
 /// nor a part of one that goes over several lines.
 pub(super) struct Excerpts<'a> {
     text: &'a str,
     rules: &'a RuleSet,
-    secrets: Vec<Range<usize>>,
+    secrets: OnceCell<Vec<Range<usize>>>,
     /// Lines by where they begin. One that is long may have many findings.
     lines: HashMap<usize, Arc<str>>,
 }
 
 impl<'a> Excerpts<'a> {
-    /// The text with the matches of all rules in it.
-    pub(super) fn of(text: &'a str, matches: &[Match<'_>], rules: &'a RuleSet) -> Self {
-        let secrets = matches.iter().filter(|found| found.rule.secret).map(|found| found.range.clone());
-        Self { text, rules, secrets: secrets.collect(), lines: HashMap::new() }
+    pub(super) fn of(text: &'a str, rules: &'a RuleSet) -> Self {
+        Self { text, rules, secrets: OnceCell::new(), lines: HashMap::new() }
+    }
+
+    fn secrets(&self) -> &[Range<usize>] {
+        self.secrets.get_or_init(|| self.rules.secrets_in(self.text))
     }
 
     /// The line that begins at this byte, without its break.
@@ -31,7 +33,7 @@ impl<'a> Excerpts<'a> {
         }
         let line = self.text[start..].lines().next().unwrap_or_default();
         let end = start + line.len();
-        let here = self.secrets.iter().filter(|secret| secret.start < end && start < secret.end);
+        let here = self.secrets().iter().filter(|secret| secret.start < end && start < secret.end);
         // Of a secret that began on an earlier line, nothing is left to say what kind it is.
         let own = here.map(|secret| {
             let shown = (secret.start + MARK).saturating_sub(start);
@@ -45,7 +47,7 @@ impl<'a> Excerpts<'a> {
     /// What a rule says of a match, in words that may quote the text; none where they quote so much
     /// that a secret could be cut off in them, and not be known for one.
     pub(super) fn message(&self, message: &str) -> Option<String> {
-        if self.secrets.is_empty() {
+        if self.secrets().is_empty() {
             return Some(message.to_owned());
         }
         let secrets = self.rules.secrets_in(message).into_iter().map(|it| it.start + MARK..it.end);

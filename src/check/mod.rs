@@ -197,7 +197,7 @@ impl<'a> Sides<'a> {
         let (matches, comments) = self.place().find(&self.new, rules, |_| true);
         let lines = Lines::of(if matches.is_empty() { "" } else { self.new.text });
         let introduced = self.introduced(&matches, &lines, rules);
-        let mut excerpts = Excerpts::of(self.new.text, &matches, rules);
+        let mut excerpts = Excerpts::of(self.new.text, rules);
         let mut silence = Silence::new(self.path, &self.new, self.is_new(), comments, rules);
         if !rules.baseline().is_empty() {
             // The baseline has to answer for what was there before as well.
