@@ -15,8 +15,9 @@ use crate::model::Endpoint;
 use crate::model::prompt::{most, overhead, render};
 use crate::model::review::{Terms, review};
 use crate::payload::pack::{PackOptions, compress};
+use crate::payload::policy::Policy;
 use crate::payload::redact::Redactor;
-use crate::payload::route::{Policy, asked, route};
+use crate::payload::route::{asked, route};
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Level, UnitRef};
 use crate::report::{Barrier, Mode, Report};
@@ -118,7 +119,7 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<(Wi
 impl Options {
     /// Asks nobody, and so proves nothing: rules alone answer.
     pub fn ask_nobody(&mut self, because: &str) {
-        self.policy = Policy::RulesOnly(because.to_owned());
+        self.policy.rules_only = Some(because.to_owned());
         self.classify.tables_only = true;
     }
 }

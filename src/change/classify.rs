@@ -9,6 +9,7 @@ mod tests;
 
 use rayon::prelude::*;
 
+use self::unit::Verdict;
 use super::language::Support;
 use super::parse::Syntax;
 use super::{ChangeClass, ClassifiedChange, Content, ParsedChange, Side};
@@ -31,15 +32,17 @@ pub fn classify(changes: Vec<ParsedChange>, options: &ClassifyOptions) -> Vec<Cl
 }
 
 fn classify_change(parsed: ParsedChange, options: &ClassifyOptions) -> ClassifiedChange {
-    let (class, because) = match by_table(&parsed, options) {
-        Some(known) => known,
-        None if options.tables_only => (ChangeClass::Real, "rules only: not proved".to_owned()),
-        None => {
-            let (class, because, units) = unit::divide(&parsed);
-            return ClassifiedChange { parsed, class, because, units };
+    let known = by_table(&parsed, options);
+    let known = known
+        .or_else(|| options.tables_only.then(|| (ChangeClass::Real, "rules only: not proved".to_owned())));
+    let (Verdict { class, because, .. }, units) = match known {
+        Some((class, because)) => {
+            let verdict = Verdict { class, because, proved: false };
+            let unit = unit::whole_file(&parsed, &verdict);
+            (verdict, unit.into_iter().collect())
         }
+        None => unit::divide(&parsed),
     };
-    let units = unit::whole_file(&parsed, class, &because).into_iter().collect();
     ClassifiedChange { parsed, class, because, units }
 }
 

@@ -266,6 +266,8 @@ pub struct Unit {
     pub class: ChangeClass,
     /// One line on how the class was established.
     pub because: String,
+    /// Whether a proof says that the change means nothing, so that nobody has to look at it.
+    pub proved: bool,
     /// Byte range of the definition on the old side; of all text for `(top level)` and `(file)`.
     pub old: Option<Range<usize>>,
     /// Byte range of the definition on the new side; of all text for `(top level)` and `(file)`.
@@ -274,6 +276,23 @@ pub struct Unit {
     pub added: Vec<LineRange>,
     /// Changed lines of the old side that belong to this unit, ascending, none empty.
     pub deleted: Vec<LineRange>,
+    /// What the unit leads from and to, one step a definition that it owns; none where nothing was
+    /// to be proved.
+    pub steps: Vec<Step>,
+    /// Old and new names, where the change does no more than to use other names.
+    pub renamed: Vec<(String, String)>,
+}
+
+/// One definition before and after, without layout and plain comments where the syntax is known:
+/// what a review of the unit has answered, in whatever commit it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The definition's name, as in [`Unit::name`].
+    pub name: String,
+    /// What it said; none where it was not there.
+    pub old: Option<blake3::Hash>,
+    /// What it says; none where it is gone.
+    pub new: Option<blake3::Hash>,
 }
 
 impl Unit {
@@ -300,6 +319,20 @@ pub enum ChangeClass {
     Comment,
     /// Only the path changed, or nothing but the executable bit.
     Metadata,
+    /// The same imports in another order, and nothing else.
+    ImportOrder,
+    /// Imports came or went, and nothing else.
+    Import,
+    /// A definition stands elsewhere, and says the same.
+    Move,
+    /// Other names for the same things.
+    Rename,
+    /// Only comments that speak to a tool differ.
+    Directive,
+    /// Only documentation that is part of the program differs.
+    Documentation,
+    /// Only literals differ.
+    Literal,
     /// Written by a program.
     Generated,
     /// A lock file of a package manager.
@@ -310,6 +343,8 @@ pub enum ChangeClass {
     Docs,
     /// Configuration and data: checked for syntax and by rules.
     Data,
+    /// A real change of code that only tests run.
+    Test,
     /// No lines: binary, symbolic link, submodule.
     Opaque,
     /// Anything else.
@@ -324,11 +359,19 @@ impl ChangeClass {
             Self::Whitespace => "whitespace",
             Self::Comment => "comment",
             Self::Metadata => "metadata",
+            Self::ImportOrder => "import-order",
+            Self::Import => "import",
+            Self::Move => "move",
+            Self::Rename => "rename",
+            Self::Directive => "directive",
+            Self::Documentation => "documentation",
+            Self::Literal => "literal",
             Self::Generated => "generated",
             Self::Lock => "lock",
             Self::Vendored => "vendored",
             Self::Docs => "docs",
             Self::Data => "data",
+            Self::Test => "test",
             Self::Opaque => "opaque",
             Self::Real => "real",
         }

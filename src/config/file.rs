@@ -12,6 +12,7 @@ use crate::cli::Hook;
 use crate::meter::price::{Price, PriceError};
 use crate::model::dialect::Dialect;
 use crate::payload::Level;
+use crate::payload::policy::{Answerer, Kind};
 use crate::tokens::PicoUsd;
 
 /// The name of a repository's file.
@@ -117,6 +118,8 @@ pub struct RepositoryFile {
     pub hooks: Hooks,
     /// Which rules run.
     pub rules: Rules,
+    /// Who answers which kind of change.
+    pub review: BTreeMap<Kind, Answerer>,
     /// What is left out of review.
     pub exclude: Exclude,
 }
@@ -264,6 +267,8 @@ impl RepositoryFile {
         severity.extend(local.rules.severity);
         let mut overrides = self.rules.overrides;
         overrides.extend(local.rules.overrides);
+        let mut review = self.review;
+        review.extend(local.review);
         let mut paths = self.exclude.paths;
         paths.extend(local.exclude.paths);
         Self {
@@ -279,6 +284,7 @@ impl RepositoryFile {
                 protected_branches: local.rules.protected_branches.or(self.rules.protected_branches),
                 large_file_kib: local.rules.large_file_kib.or(self.rules.large_file_kib),
             },
+            review,
             exclude: Exclude { paths },
         }
     }

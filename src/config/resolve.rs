@@ -19,7 +19,8 @@ use crate::meter::price::Price;
 use crate::meter::{Attribution, Limits};
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
-use crate::payload::route::{Policy, Reason};
+use crate::payload::policy::Policy;
+use crate::payload::route::Reason;
 use crate::pipeline::Options;
 use crate::report::Barrier;
 
@@ -124,13 +125,14 @@ impl Config {
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
         let (endpoint, barrier) = self.reviewer(section)?;
-        let policy = match section.tiers.as_deref() {
-            Some([]) => Policy::RulesOnly("no tier is named for this hook: rules only".to_owned()),
-            _ => Policy::AskModel,
+        let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
+        let policy = Policy {
+            rules_only: is_mute.then(|| "no tier is named for this hook: rules only".to_owned()),
+            answerers: self.repository.review.clone(),
         };
         Ok(Options {
             parse: ParseLimits::default(),
-            classify: ClassifyOptions { excluded: self.excluded()?, tables_only: policy != Policy::AskModel },
+            classify: ClassifyOptions { excluded: self.excluded()?, tables_only: is_mute },
             rules: self.rules(false)?,
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),

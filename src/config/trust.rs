@@ -14,11 +14,15 @@ use sha2::{Digest, Sha256};
 use super::ConfigError;
 use super::file::RepositoryFile;
 use crate::cli::Hook;
+use crate::payload::policy::{Answerer, Kind};
 
 /// What a repository's files ask for, by hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     hooks: BTreeMap<String, HookCapabilities>,
+    /// Kinds of change that are sent although rules alone answer them unless somebody says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    review: Vec<String>,
 }
 
 /// What is asked for one hook. New kinds must stay out of the text where they are not asked for:
@@ -44,13 +48,18 @@ impl Capabilities {
                 HookCapabilities { required, tiers: section.tiers.clone().unwrap_or_default() },
             )
         });
-        Self { hooks: hooks.filter(|(_, asked)| *asked != HookCapabilities::default()).collect() }
+        let is_more = |kind: Kind, answerer| answerer == Answerer::Model && kind.usual() != Answerer::Model;
+        let review = file.review.iter().filter(|&(&kind, &answerer)| is_more(kind, answerer));
+        Self {
+            hooks: hooks.filter(|(_, asked)| *asked != HookCapabilities::default()).collect(),
+            review: review.map(|(kind, _)| kind.as_str().to_owned()).collect(),
+        }
     }
 
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.hooks.is_empty()
+        self.hooks.is_empty() && self.review.is_empty()
     }
 
     /// The name of exactly this set: `sha256:` and the hash of its canonical JSON, which has no
@@ -78,6 +87,12 @@ impl Capabilities {
             if asked.required {
                 lines.push(format!("{hook}: refuse changes that no model could review"));
             }
+        }
+        if !self.review.is_empty() {
+            lines.push(format!(
+                "every hook: send to a model also what rules answer: {}",
+                self.review.join(", ")
+            ));
         }
         lines
     }

@@ -1,5 +1,6 @@
 //! What must be asked: routed units, cut down to what a reviewer needs, without secrets.
 
+pub mod policy;
 pub mod route;
 mod strip;
 mod side;

@@ -3,6 +3,7 @@
 use crate::change::{ChangeClass, ClassifiedChange, Content, Opaque};
 
 use super::UnitRef;
+use super::policy::{Answerer, Kind, Policy};
 use crate::meter::Window;
 
 /// Who answers.
@@ -134,46 +135,42 @@ pub struct RoutedChange {
     pub units: Vec<Decision>,
 }
 
-/// Who gets what no proof and no table answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// A model.
-    AskModel,
-    /// Nobody beyond the rules, for the reason given.
-    RulesOnly(String),
-}
-
 /// Decides for every unit.
 #[must_use]
 pub fn route(changes: Vec<ClassifiedChange>, policy: &Policy) -> Vec<RoutedChange> {
     changes
         .into_iter()
         .map(|classified| {
-            let units: Vec<_> =
-                classified.units.iter().map(|unit| decide(unit.class, &unit.because, policy)).collect();
+            let units: Vec<_> = classified
+                .units
+                .iter()
+                .map(|unit| decide(unit.class, unit.proved, &unit.because, policy))
+                .collect();
             let file = units.is_empty().then(|| decide_file(&classified, policy));
             RoutedChange { classified, file, units }
         })
         .collect()
 }
 
-/// What is proved is dropped, what a table names is left to rules, the rest is asked.
-fn decide(class: ChangeClass, because: &str, policy: &Policy) -> Decision {
-    let because = because.to_owned();
-    match class {
-        ChangeClass::Whitespace | ChangeClass::Comment | ChangeClass::Metadata => {
-            Decision { route: Route::Drop, because }
+/// What is proved is dropped, what a table names is left to rules, and the rest is the policy's.
+fn decide(class: ChangeClass, proved: bool, because: &str, policy: &Policy) -> Decision {
+    let decision = |route, because: String| Decision { route, because };
+    if proved {
+        return decision(Route::Drop, because.to_owned());
+    }
+    let rules = matches!(
+        class,
+        ChangeClass::Generated | ChangeClass::Lock | ChangeClass::Vendored | ChangeClass::Opaque
+    );
+    if rules {
+        return decision(Route::Rules, because.to_owned());
+    }
+    match (Kind::of(class), &policy.rules_only) {
+        (Some(kind), _) if policy.answerer(kind) == Answerer::Rules => {
+            decision(Route::Rules, format!("{because}: left to rules ([review] {})", kind.as_str()))
         }
-        ChangeClass::Generated
-        | ChangeClass::Lock
-        | ChangeClass::Vendored
-        | ChangeClass::Docs
-        | ChangeClass::Data
-        | ChangeClass::Opaque => Decision { route: Route::Rules, because },
-        ChangeClass::Real => match policy {
-            Policy::AskModel => Decision { route: Route::Model, because },
-            Policy::RulesOnly(why) => Decision { route: Route::Rules, because: why.clone() },
-        },
+        (_, Some(why)) => decision(Route::Rules, why.clone()),
+        (_, None) => decision(Route::Model, because.to_owned()),
     }
 }
 
@@ -190,7 +187,7 @@ fn decide_file(change: &ClassifiedChange, policy: &Policy) -> Decision {
     } else if change.class == ChangeClass::Real {
         Decision { route: Route::Rules, because: "no line to review".into() }
     } else {
-        decide(change.class, &change.because, policy)
+        decide(change.class, change.class == ChangeClass::Metadata, &change.because, policy)
     }
 }
 

@@ -6,7 +6,8 @@ use crate::check::check;
 use crate::check::finding::Source;
 use crate::check::pack::{PackSource, RuleOptions, RuleSet};
 use crate::meter::Attribution;
-use crate::payload::route::{Policy, route};
+use crate::payload::policy::Policy;
+use crate::payload::route::route;
 
 /// Rules of every kind of answer: a fix on one line, on several, a deletion, white space, none.
 const PACK: &str = r#"
@@ -91,6 +92,7 @@ pub(super) fn report(files: &[(&str, &str)], rules: &RuleSet) -> Report {
     report.findings = check(&changes, &Surroundings::default(), rules).findings;
     // Whatever the bundled packs may come to say of the same code.
     report.findings.retain(|finding| finding.source != Source::Rule || finding.rule.starts_with("ours/"));
-    report.changes = route(changes, &Policy::RulesOnly("rules only".to_owned()));
+    report.changes =
+        route(changes, &Policy { rules_only: Some("rules only".to_owned()), ..Policy::default() });
     report
 }

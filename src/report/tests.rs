@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::sample::{report, rules};
 use super::*;
 use crate::check::Because;
-use crate::payload::route::{Policy, route};
+use crate::payload::policy::Policy;
+use crate::payload::route::route;
 
 const CODE: &str = "\
 x = a == None
@@ -194,7 +195,7 @@ fn sarif_is_valid_whatever_there_is_to_say() {
     let mut second = report(&[("c.py", "stop()\n"), ("d.py", "def f():\n    return 1\n")], &rules);
     second.changes = route(
         vec![crate::change::sample::classified("d.py", None, Some("def f():\n    return 1\n"))],
-        &Policy::AskModel,
+        &Policy::default(),
     );
     second.barrier = Some(Barrier { reason: Reason::NoModel, message: "no model".to_owned() });
     let document = sarif(&[first, second]);
@@ -363,7 +364,7 @@ fn an_annotation_a_reason_says_what_was_not_reviewed() {
             crate::change::sample::classified(&format!("{i}.py"), None, Some("def f():\n    return 1\n"))
         })
         .collect();
-    report.changes = route(files, &Policy::AskModel);
+    report.changes = route(files, &Policy::default());
     report.barrier = Some(Barrier { reason: Reason::NoModel, message: "no model".to_owned() });
     insta::assert_snapshot!(annotations(&report), @"::notice title=NOT REVIEWED (7 units)::no model [no_model]%0A0.py:1-2%0A1.py:1-2%0A2.py:1-2%0A3.py:1-2%0A4.py:1-2%0A… and 2 more");
     report.required = true;

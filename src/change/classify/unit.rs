@@ -16,8 +16,27 @@ mod pair;
 use lines::Lines;
 use pair::Pairs;
 
+/// What a unit, or a whole file, amounts to.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) class: ChangeClass,
+    pub(super) because: String,
+    /// Whether that means nothing.
+    pub(super) proved: bool,
+}
+
+impl Verdict {
+    pub(super) fn real(because: &str) -> Self {
+        Self { class: ChangeClass::Real, because: because.to_owned(), proved: false }
+    }
+
+    pub(super) fn proved(class: ChangeClass, because: String) -> Self {
+        Self { class, because, proved: true }
+    }
+}
+
 /// The one unit of a change that is not divided; none where no line changed.
-pub(super) fn whole_file(parsed: &ParsedChange, class: ChangeClass, because: &str) -> Option<Unit> {
+pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Unit> {
     let change = &parsed.change;
     let extent = |side: &Option<Side>| side.as_ref()?.content.text().map(|text| 0..text.len());
     let collect = |ranges: &mut dyn Iterator<Item = LineRange>| {
@@ -27,12 +46,15 @@ pub(super) fn whole_file(parsed: &ParsedChange, class: ChangeClass, because: &st
     };
     (!change.edits.is_empty()).then(|| Unit {
         name: "(file)".to_owned(),
-        class,
-        because: because.to_owned(),
+        class: verdict.class,
+        because: verdict.because.clone(),
+        proved: verdict.proved,
         old: extent(&change.old),
         new: extent(&change.new),
         added: collect(&mut change.edits.iter().map(|edit| edit.new)),
         deleted: collect(&mut change.edits.iter().map(|edit| edit.old)),
+        steps: Vec::new(),
+        renamed: Vec::new(),
     })
 }
 
@@ -65,15 +87,15 @@ impl<'a> Parsed<'a> {
 }
 
 /// Class and units of a change that no table knows.
-pub(super) fn divide(parsed: &ParsedChange) -> (ChangeClass, String, Vec<Unit>) {
+pub(super) fn divide(parsed: &ParsedChange) -> (Verdict, Vec<Unit>) {
     let unproved = why_unproved(parsed.new()).or_else(|| why_unproved(parsed.old()));
     let old = parsed.old().and_then(|it| it.tree());
     let new = parsed.new().and_then(|it| it.tree());
     let is_text = |side: &Option<Side>, tree: Option<&SyntaxTree>| side.is_some() && tree.is_none();
     if is_text(&parsed.change.old, old) || is_text(&parsed.change.new, new) {
-        let because = unproved.unwrap_or_else(|| "one side has no lines".to_owned());
-        let unit = whole_file(parsed, ChangeClass::Real, &because);
-        return (ChangeClass::Real, because, unit.into_iter().collect());
+        let verdict = Verdict::real(unproved.as_deref().unwrap_or("one side has no lines"));
+        let unit = whole_file(parsed, &verdict);
+        return (verdict, unit.into_iter().collect());
     }
     let old = old.map(Parsed::new);
     let new = new.map(Parsed::new);
@@ -84,14 +106,13 @@ pub(super) fn divide(parsed: &ParsedChange) -> (ChangeClass, String, Vec<Unit>) 
         _ => None,
     };
     if let (Some((before, after)), Some(old), Some(new)) = (&streams, &old, &new)
-        && let Some((class, because)) = whole_proof(before, after, &old.outline, &new.outline)
+        && let Some(verdict) = whole_proof(before, after, &old.outline, &new.outline)
     {
-        let unit = whole_file(parsed, class, &because);
-        return (class, because, unit.into_iter().collect());
+        let unit = whole_file(parsed, &verdict);
+        return (verdict, unit.into_iter().collect());
     }
     let units = Division { old, new, streams, unproved: unproved.clone() }.run(parsed);
-    let because = unproved.unwrap_or_else(|| summary(parsed).to_owned());
-    (ChangeClass::Real, because, units)
+    (Verdict::real(unproved.as_deref().unwrap_or(summary(parsed))), units)
 }
 
 fn summary(parsed: &ParsedChange) -> &'static str {
@@ -103,12 +124,7 @@ fn summary(parsed: &ParsedChange) -> &'static str {
 }
 
 /// The class of a file whose two sides say the same in every part.
-fn whole_proof(
-    before: &Streams<'_>,
-    after: &Streams<'_>,
-    old: &Outline,
-    new: &Outline,
-) -> Option<(ChangeClass, String)> {
+fn whole_proof(before: &Streams<'_>, after: &Streams<'_>, old: &Outline, new: &Outline) -> Option<Verdict> {
     let names = |outline: &Outline| outline.definitions.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
     let is_same = before.regions.len() == after.regions.len()
         && before.regions.iter().zip(&after.regions).all(|(old, new)| old.full == new.full)
@@ -121,13 +137,14 @@ fn whole_proof(
 }
 
 /// Class and reason of equal streams.
-fn proof(comments: usize, hash: blake3::Hash) -> (ChangeClass, String) {
+fn proof(comments: usize, hash: blake3::Hash) -> Verdict {
     let short = &hash.to_hex()[..8];
-    match comments {
-        0 => (ChangeClass::Whitespace, format!("same syntax, same comments (blake3 {short})")),
-        1 => (ChangeClass::Comment, format!("same syntax, 1 comment differs (blake3 {short})")),
-        n => (ChangeClass::Comment, format!("same syntax, {n} comments differ (blake3 {short})")),
-    }
+    let (class, what) = match comments {
+        0 => (ChangeClass::Whitespace, "same comments".to_owned()),
+        1 => (ChangeClass::Comment, "1 comment differs".to_owned()),
+        n => (ChangeClass::Comment, format!("{n} comments differ")),
+    };
+    Verdict::proved(class, format!("same syntax, {what} (blake3 {short})"))
 }
 
 /// How many comments of the longer list have no counterpart; 0 only for equal lists.
@@ -197,18 +214,21 @@ impl<'a> Division<'a> {
         let (owned, order) = self.assign(edits, &pairs);
         let proofs = self.proofs(&pairs, &owned, &kept);
         let unit = |index: usize| {
-            let (class, because) = self.verdict(&pairs, proofs.as_deref(), &owned[index], index);
+            let verdict = self.verdict(&pairs, proofs.as_deref(), &owned[index], index);
             let pair = &pairs.all[index];
             let (old, new) = (region_of(&self.old, pair.old), region_of(&self.new, pair.new));
             let name = new.as_ref().or(old.as_ref()).map_or("(top level)", |(name, _)| name);
             Unit {
                 name: name.to_owned(),
-                class,
-                because,
+                class: verdict.class,
+                because: verdict.because,
+                proved: verdict.proved,
                 old: old.as_ref().map(|(_, range)| range.clone()),
                 new: new.as_ref().map(|(_, range)| range.clone()),
                 added: owned[index].added.clone(),
                 deleted: owned[index].deleted.clone(),
+                steps: Vec::new(),
+                renamed: Vec::new(),
             }
         };
         order.into_iter().map(unit).collect()
@@ -309,14 +329,8 @@ impl<'a> Division<'a> {
         Some(proved)
     }
 
-    fn verdict(
-        &self,
-        pairs: &Pairs,
-        proofs: Option<&[bool]>,
-        owned: &Owned,
-        index: usize,
-    ) -> (ChangeClass, String) {
-        let real = |because: &str| (ChangeClass::Real, because.to_owned());
+    fn verdict(&self, pairs: &Pairs, proofs: Option<&[bool]>, owned: &Owned, index: usize) -> Verdict {
+        let real = Verdict::real;
         if self.old.is_none() {
             return real("added");
         }
@@ -340,7 +354,7 @@ impl<'a> Division<'a> {
             });
         };
         if before.bare == after.bare && !owned.has_text {
-            return (ChangeClass::Whitespace, "blank lines".to_owned());
+            return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
         }
         if before.full != after.full {
             return real("changed logic");

@@ -282,3 +282,25 @@ fn the_hash_follows_what_is_asked_for_and_nothing_else() {
         assert_ne!(hash(text), asked, "{text}");
     }
 }
+
+#[test]
+fn who_answers_is_read_and_to_send_more_needs_consent() {
+    use crate::payload::policy::{Answerer, Kind};
+    let place = Place::new(None)
+        .with(REPOSITORY_FILE, "[review]\nliterals = \"rules\"\ntests = \"rules\"\n")
+        .with(LOCAL_FILE, "[review]\nliterals = \"model\"\n");
+    let config = place.load().unwrap();
+    let policy = config.options(Hook::PreCommit).unwrap().policy;
+    assert_eq!(policy.answerer(Kind::Literals), Answerer::Model, "the local file overrides");
+    assert_eq!(policy.answerer(Kind::Docs), Answerer::Rules);
+    assert!(config.capabilities().is_empty(), "nothing is sent that is not sent anyway");
+
+    let more = place.with(REPOSITORY_FILE, "[review]\ntests = \"model\"\ndocs = \"model\"\n").load().unwrap();
+    assert_eq!(
+        more.capabilities().lines(),
+        ["every hook: send to a model also what rules answer: docs, tests"]
+    );
+
+    let wrong = complaint("[review]\ntest = \"model\"\n");
+    assert!(wrong.contains("did you mean `tests`"), "{wrong}");
+}

@@ -2,10 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::change::sample::classified;
-use crate::payload::route::{Policy, asked, route};
+use crate::payload::policy::Policy;
+use crate::payload::route::{asked, route};
 
 fn changed(path: &str, old: Option<&str>, new: &str) -> Vec<RoutedChange> {
-    route(vec![classified(path, old, Some(new))], &Policy::AskModel)
+    route(vec![classified(path, old, Some(new))], &Policy::default())
 }
 
 /// Files of functions, each with one changed line between two that are not.
