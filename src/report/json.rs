@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
+use super::alert::Alert;
 use super::source::{Region, Sources};
 use crate::change::{LineRange, Unit};
 use crate::check::Suppressed;
@@ -41,6 +42,7 @@ struct Document<'r> {
     findings: Vec<JsonFinding<'r>>,
     suppressed: Vec<JsonSuppressed<'r>>,
     not_reviewed: Vec<Gap<'r>>,
+    alerts: Vec<JsonAlert<'r>>,
     notes: &'r [String],
 }
 
@@ -128,6 +130,14 @@ struct JsonSuppressed<'r> {
 }
 
 #[derive(Serialize)]
+struct JsonAlert<'r> {
+    name: &'r str,
+    threshold: f64,
+    value: f64,
+    message: &'r str,
+}
+
+#[derive(Serialize)]
 struct Gap<'r> {
     path: String,
     lines: Option<(u32, u32)>,
@@ -190,6 +200,16 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
                 lines: gap.lines,
                 reason: gap.reason.as_str(),
                 because: gap.because,
+            })
+            .collect(),
+        alerts: report
+            .alerts
+            .iter()
+            .map(|Alert { name, threshold, value, message }| JsonAlert {
+                name,
+                threshold: *threshold,
+                value: *value,
+                message,
             })
             .collect(),
         notes: &report.notes,
