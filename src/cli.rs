@@ -46,6 +46,8 @@ pub enum Command {
     Run(Run),
     /// Show what a hook would send, and what it would take, without sending it.
     DryRun(DryRun),
+    /// Say which stage answers a changed line, and why.
+    Explain(Explain),
     /// Write down what rules find today, so that only what comes beside it is reported.
     Baseline,
     /// Check the installation, the configuration and the ledger.
@@ -127,6 +129,29 @@ pub struct DryRun {
     /// How to report.
     #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A changed file, or one of its lines.
+    #[arg(value_name = "PATH[:LINE]")]
+    pub place: OsString,
+    /// The line is one of the side before the change.
+    #[arg(long)]
+    pub old: bool,
+    /// The hook whose limits and tiers count.
+    #[arg(long, default_value = "pre-commit", hide_possible_values = true)]
+    pub hook: Hook,
+    /// Look at a commit against its parent, not at what is staged.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_ref", "to_ref"])]
+    pub commit: Option<String>,
+    /// Look at a range.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
 }
 
 /// A range of commits in place of the index or of what is pushed.

@@ -6,6 +6,7 @@ pub mod sarif;
 pub mod github;
 pub mod alert;
 mod excerpt;
+pub mod explain;
 mod source;
 #[cfg(test)]
 mod sample;
