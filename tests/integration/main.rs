@@ -12,6 +12,7 @@ mod fix;
 mod limits;
 mod output;
 mod packs;
+mod policy;
 mod push;
 mod review;
 mod rules_command;
