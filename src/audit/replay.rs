@@ -213,3 +213,54 @@ fn uncovered<'u>(changed: &[LineRange], claimed: impl Iterator<Item = &'u LineRa
     }
     wrong
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ranges(ranges: &[(u32, u32)]) -> Vec<LineRange> {
+        ranges.iter().map(|&(start, len)| LineRange { start, len }).collect()
+    }
+
+    fn lost(changed: &[(u32, u32)], claimed: &[(u32, u32)]) -> u64 {
+        uncovered(&ranges(changed), ranges(claimed).iter())
+    }
+
+    #[test]
+    fn lost_lines_are_counted() {
+        assert_eq!(lost(&[(3, 2), (9, 1)], &[(9, 1), (3, 1), (4, 1)]), 0);
+        assert_eq!(lost(&[(3, 2)], &[]), 2, "in no unit");
+        assert_eq!(lost(&[(3, 2)], &[(3, 2), (4, 1)]), 1, "in two units");
+        assert_eq!(lost(&[(3, 2)], &[(2, 3)]), 1, "not changed");
+        assert_eq!(lost(&[(3, 0)], &[]), 0, "a deletion has no lines on this side");
+    }
+
+    proptest! {
+        /// The oracle counts line by line.
+        #[test]
+        fn lost_lines_are_counted_however_claimed(
+            changed in prop::collection::btree_set(1..40_u32, 0..20),
+            claimed in prop::collection::vec((1..40_u32, 0..6_u32), 0..12),
+        ) {
+            let changed: Vec<_> = changed.into_iter().map(|line| (line, 1)).collect();
+            let is_wrong = |&line: &u32| {
+                let claims = ranges(&claimed).iter().filter(|range| range.contains(line)).count();
+                claims != usize::from(changed.contains(&(line, 1)))
+            };
+            prop_assert_eq!(lost(&changed, &claimed), (1..50).filter(is_wrong).count() as u64);
+        }
+
+        /// What the sums of patches rely on.
+        #[test]
+        fn no_token_reaches_into_the_next_files_patch(
+            files in prop::collection::vec("(\\PC|[ \t\r\n/\\\\{};'a-z]){0,40}", 1..6),
+        ) {
+            let patches: Vec<_> = files.iter().map(|text| format!("diff --git a/a b/a\n{text}\n")).collect();
+            let tokenizer = Tokenizer::load();
+            let sum: u64 = patches.iter().map(|patch| tokenizer.count(patch)).sum();
+            prop_assert_eq!(tokenizer.count(&patches.concat()), sum);
+        }
+    }
+}

@@ -69,14 +69,14 @@ fn lines(out: &mut String, audit: &Audit) -> fmt::Result {
         ("not reviewed", lines.not_reviewed, YELLOW),
     ];
     let width = Grouped(lines.total).to_string().len();
-    writeln!(out, "\n{BOLD}{:24}  {:>width$}{BOLD:#}", "changed lines", Grouped(lines.total).to_string())?;
+    writeln!(out, "\n{BOLD}{:26}  {:>width$}{BOLD:#}", "changed lines", Grouped(lines.total).to_string())?;
     for (name, count, style) in rows {
         if count == 0 && name == "reviewed before" {
             continue;
         }
         let bar = "█".repeat(share(count, lines.total, BAR) as usize);
         let percent = count as f64 * 100.0 / lines.total.max(1) as f64;
-        let line = format!("  {name:22}  {:>width$}  {percent:3.0} %", Grouped(count).to_string());
+        let line = format!("  {name:24}  {:>width$}  {percent:3.0} %", Grouped(count).to_string());
         match bar.is_empty() {
             true => writeln!(out, "{line}")?,
             false => writeln!(out, "{line}  {style}{bar}{style:#}")?,
@@ -102,7 +102,7 @@ fn classes(out: &mut String, audit: &Audit) -> fmt::Result {
     let mut classes: Vec<_> = audit.by_class.iter().collect();
     classes.sort_by_key(|&(_, &units)| std::cmp::Reverse(units));
     classes.into_iter().try_for_each(|(class, &units)| {
-        writeln!(out, "  {:22}  {:>9}", class.as_str(), Grouped(units).to_string())
+        writeln!(out, "  {:24}  {:>9}", class.as_str(), Grouped(units).to_string())
     })
 }
 
@@ -111,19 +111,19 @@ fn tokens(out: &mut String, audit: &Audit) -> fmt::Result {
     let rows = tokens.baselines();
     let largest = rows.iter().map(|&(_, _, count)| count).chain([tokens.input]).max().unwrap_or(0);
     let width = Grouped(largest).to_string().len();
-    writeln!(out, "\n{BOLD}{:24}  {:>width$}  {:>8}{BOLD:#}", "tokens", "", "÷ sent")?;
+    writeln!(out, "\n{BOLD}{:26}  {:>width$}  {:>8}{BOLD:#}", "tokens", "", "÷ sent")?;
     for (_, name, count) in rows {
         let ratio = tokens.ratio(count).map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1}"));
-        writeln!(out, "  {name:22}  {:>width$}  {ratio:>8}", Grouped(count).to_string())?;
+        writeln!(out, "  {name:24}  {:>width$}  {ratio:>8}", Grouped(count).to_string())?;
     }
     writeln!(
         out,
-        "  {GREEN}{:22}{GREEN:#}  {:>width$}",
+        "  {GREEN}{:24}{GREEN:#}  {:>width$}",
         "hookgate, code sent",
         Grouped(tokens.payload).to_string()
     )?;
     let (input, requests) = (Grouped(tokens.input).to_string(), Count(audit.requests, "request"));
-    writeln!(out, "  {:22}  {input:>width$}  in {requests}", "with instructions")
+    writeln!(out, "  {:24}  {input:>width$}  in {requests}", "with instructions")
 }
 
 fn commits(out: &mut String, audit: &Audit) -> fmt::Result {
@@ -145,7 +145,7 @@ fn commits(out: &mut String, audit: &Audit) -> fmt::Result {
         let commits = Count(audit.not_reviewed, "commit");
         writeln!(
             out,
-            "{YELLOW}NOT REVIEWED{YELLOW:#}: nothing can be sent of {commits}, and something is left"
+            "{YELLOW}NOT REVIEWED{YELLOW:#}: of {commits} nothing can be sent, though a review is due"
         )?;
     }
     Ok(())
@@ -156,7 +156,7 @@ fn limits(out: &mut String, audit: &Audit) -> fmt::Result {
     let asked = Count(audit.asked, "commit");
     writeln!(
         out,
-        "{asked} ask one, each for p50 {}, p90 {}, p95 {}, mean {} tokens of a limit",
+        "{asked} ask one, and take of a token limit: p50 {}, p90 {}, p95 {}, mean {}",
         Grouped(per_commit.p50),
         Grouped(per_commit.p90),
         Grouped(per_commit.p95),
@@ -164,11 +164,11 @@ fn limits(out: &mut String, audit: &Audit) -> fmt::Result {
     )?;
     let widest = audit.limits.iter().map(|limit| Grouped(limit.tokens).to_string().len()).max().unwrap_or(0);
     let width = widest.max("token_limit".len());
-    writeln!(out, "\n{BOLD}{:24}  {:>width$}  would have cut short{BOLD:#}", "limits", "token_limit")?;
+    writeln!(out, "\n{BOLD}{:26}  {:>width$}  would have cut short{BOLD:#}", "limits", "token_limit")?;
     for (index, Candidate { name, tokens, denied }) in audit.limits.iter().enumerate() {
         let name = if *name == "mean-20%" { "mean − 20 %" } else { name };
         let tokens = Grouped(*tokens).to_string();
-        write!(out, "  {name:22}  {tokens:>width$}  {} of {asked}", Grouped(*denied as u64))?;
+        write!(out, "  {name:24}  {tokens:>width$}  {} of {asked}", Grouped(*denied as u64))?;
         match (index, &audit.applied) {
             (0, None) => writeln!(out, "  {DIM}proposed: --apply writes it{DIM:#}")?,
             _ => writeln!(out)?,
