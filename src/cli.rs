@@ -49,6 +49,8 @@ pub enum Command {
     DryRun(DryRun),
     /// Replay past commits: what they would have sent and cost, and a token limit that fits them.
     Audit(Audit),
+    /// Say which stage answers a changed line, and why.
+    Explain(Explain),
     /// Write down what rules find today, so that only what comes beside it is reported.
     Baseline,
     /// Check the installation, the configuration and the ledger.
@@ -156,6 +158,29 @@ pub struct Audit {
         default_missing_value = "mean"
     )]
     pub apply: Option<Apply>,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A changed file, or one of its lines.
+    #[arg(value_name = "PATH[:LINE]")]
+    pub place: OsString,
+    /// The line is one of the side before the change.
+    #[arg(long)]
+    pub old: bool,
+    /// The hook whose limits and tiers count.
+    #[arg(long, default_value = "pre-commit", hide_possible_values = true)]
+    pub hook: Hook,
+    /// Look at a commit against its parent, not at what is staged.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_ref", "to_ref"])]
+    pub commit: Option<String>,
+    /// Look at a range.
+    #[command(flatten)]
+    pub scope: Scope,
     /// How to report.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub format: ListFormat,

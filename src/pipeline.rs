@@ -21,6 +21,7 @@ use crate::payload::redact::Redactor;
 use crate::payload::route::{asked, route};
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Level, UnitRef};
+use crate::report::alert::Thresholds;
 use crate::report::{Barrier, Mode, Report};
 
 /// How long after its deadline a run that is stuck may hold its reservations.
@@ -82,6 +83,7 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
     report.place(&remainder, limit);
     report.totals.limit_tokens = endpoint.with_margin(remainder.bound);
     report.expect(&most(&requests), endpoint.price.as_ref());
+    report.watch(&options.alerts);
 
     match (report.mode, budget) {
         (Mode::Review, Some(budget)) => {
@@ -140,6 +142,8 @@ pub struct Options {
     pub highest_level: Level,
     /// Limits in force.
     pub limits: Limits,
+    /// What payloads may come to before the report says so.
+    pub alerts: Thresholds,
     /// Who is charged.
     pub attribution: Attribution,
     /// Whom to ask; none where no tier of the hook is configured.

@@ -25,6 +25,7 @@ use crate::payload::policy::Policy;
 use crate::payload::route::Reason;
 use crate::pipeline::Options;
 use crate::report::Barrier;
+use crate::report::alert::Thresholds;
 use crate::text::instead;
 
 /// Tokens of one hook run where the repository says nothing.
@@ -140,6 +141,10 @@ impl Config {
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
             limits: self.limits(section),
+            alerts: Thresholds {
+                min_compression: self.repository.alerts.min_compression.map(|ratio| ratio.0),
+                max_payload_tokens: self.repository.alerts.max_payload_tokens,
+            },
             attribution: self.attribution(hook),
             endpoint,
             barrier,

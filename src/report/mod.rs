@@ -4,7 +4,9 @@ pub mod text;
 pub mod json;
 pub mod sarif;
 pub mod github;
+pub mod alert;
 mod excerpt;
+pub mod explain;
 mod source;
 #[cfg(test)]
 mod sample;
@@ -18,6 +20,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
+
+use alert::{Alert, Thresholds};
 
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
@@ -75,6 +79,8 @@ pub struct Report {
     pub requests: Vec<String>,
     /// Sums.
     pub totals: Totals,
+    /// Thresholds that the payloads have crossed.
+    pub alerts: Vec<Alert>,
     /// One line each on what went wrong on the way, without changing the outcome.
     pub notes: Vec<String>,
 }
@@ -235,6 +241,7 @@ impl Report {
             model: None,
             requests: Vec::new(),
             totals: Totals::default(),
+            alerts: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -305,6 +312,11 @@ impl Report {
         self.totals.max_output_tokens = most.output;
         self.totals.cost = price.map(|price| price.cost(most));
         self.totals.price_source = price.map(|price| price.source);
+    }
+
+    /// Compares the sums with what should not be crossed.
+    pub fn watch(&mut self, thresholds: &Thresholds) {
+        self.alerts = alert::alerts(thresholds, &self.totals);
     }
 
     /// Notes what the run has taken, which the ledger knows once all its requests are settled.

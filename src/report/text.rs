@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects, Style};
 
+use super::alert::Alert;
 use super::excerpt::findings;
 use super::{Mode, NotReviewed, Outcome, Report};
 use crate::check::Suppressed;
@@ -174,6 +175,9 @@ fn gaps(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
 }
 
 fn notes(out: &mut String, report: &Report) -> fmt::Result {
+    for Alert { name, message, .. } in &report.alerts {
+        writeln!(out, "hookgate: {YELLOW}alert{YELLOW:#}: {message} ([alerts] {name})")?;
+    }
     report.notes.iter().try_for_each(|note| writeln!(out, "hookgate: note: {note}"))
 }
 

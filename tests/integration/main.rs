@@ -14,6 +14,7 @@ mod limits;
 mod output;
 mod packs;
 mod patch;
+mod policy;
 mod push;
 mod review;
 mod rules_command;
