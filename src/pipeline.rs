@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::change::classify::{ClassifyOptions, classify};
-use crate::change::collect::{Range, collect, patch};
+use crate::change::collect::{Range, collect};
 use crate::change::parse::{ParseLimits, parse};
+use crate::change::patch::patch;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
@@ -80,6 +81,7 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
         remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
     report.model = options.endpoint.as_ref().map(Endpoint::name);
     report.place(&remainder, limit);
+    report.totals.limit_tokens = endpoint.with_margin(remainder.bound);
     report.expect(&most(&requests), endpoint.price.as_ref());
     report.watch(&options.alerts);
 

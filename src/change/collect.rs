@@ -27,19 +27,6 @@ pub enum Range {
     AllFiles,
 }
 
-/// The same range as `git diff -U3` prints it, which is what hookgate is measured against; none
-/// where nothing is compared.
-///
-/// # Errors
-/// What git could not read.
-pub fn patch(repository: &Repository, range: Range) -> Result<Option<String>, GitError> {
-    match range {
-        Range::Staged => repository.patch(Comparison::Staged, 3),
-        Range::Commits(from, to) => repository.patch(Comparison::Commits(from, to), 3),
-        Range::AllFiles => Ok(None),
-    }
-}
-
 /// Collects the changes of a range.
 ///
 /// # Errors

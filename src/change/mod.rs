@@ -1,6 +1,7 @@
 //! What changed: blobs by object id, parsed once, classified with proof.
 
 pub mod collect;
+pub mod patch;
 pub mod language;
 pub mod profile;
 pub mod parse;

@@ -13,6 +13,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 pub mod progress;
+pub mod audit;
 pub mod fixed;
 
 use std::collections::BTreeMap;
@@ -138,6 +139,9 @@ pub struct Totals {
     pub input_tokens: u64,
     /// The most tokens that the replies may take.
     pub max_output_tokens: u64,
+    /// What a limit has to hold for these requests: a bound of input and output together, with the
+    /// margin for tokenizers that are not ours.
+    pub limit_tokens: u64,
     /// Tokens that the replies took.
     pub output_tokens: u64,
     /// Tokens charged to this run, input and output.

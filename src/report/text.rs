@@ -15,11 +15,11 @@ use crate::payload::UnitRef;
 use crate::payload::route::{Reason, Route};
 use crate::tokens::{Count, Grouped};
 
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(super) const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
 /// Places that are named of those that were not reviewed for one reason.
 const GAPS: usize = 20;
