@@ -38,7 +38,7 @@ use crate::meter::units::{self, UnitRow};
 use crate::meter::{Attribution, Window};
 use crate::payload::pack::Compressed;
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
-use crate::payload::{Level, Payload, UnitRef};
+use crate::payload::{Block, Level, Payload, UnitRef};
 use crate::tokens::{Grouped, PicoUsd, Usage};
 
 /// Whether requests were sent or only built.
@@ -291,6 +291,12 @@ impl Report {
     pub fn place(&mut self, compressed: &Compressed, left: Option<(Window, u64)>) {
         for block in compressed.payloads.iter().flat_map(Payload::blocks) {
             self.placements.insert(block.unit, Placement { level: block.level, tokens: block.tokens });
+            let first = &self.changes[block.unit.change].classified;
+            let because = format!("same edit as {}:{}", block.path, first.units[block.unit.unit].span().0);
+            for &unit in &block.also {
+                self.placements.insert(unit, Placement { level: block.level, tokens: 0 });
+                self.decision(unit).because.clone_from(&because);
+            }
         }
         self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
         for unit in &compressed.nothing_left {
@@ -347,8 +353,8 @@ impl Report {
                     self.totals.output_tokens += usage.output;
                 }
                 Answer::Unreviewed { reason, message } => {
-                    for block in payload.blocks() {
-                        self.leave_unreviewed(block.unit, reason, &message);
+                    for unit in payload.blocks().iter().flat_map(Block::units) {
+                        self.leave_unreviewed(unit, reason, &message);
                     }
                 }
             }
