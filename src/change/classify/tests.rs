@@ -1,6 +1,6 @@
 //! The pitfalls of proving that a change means nothing, one line each.
 
-use super::{ClassifyOptions, classify_change};
+use super::{ClassifyOptions, classify};
 use crate::change::sample::{classified, parsed};
 use crate::change::{ChangeClass, Content, LineRange, Opaque};
 use ChangeClass::{Comment, Real, Whitespace};
@@ -381,7 +381,8 @@ fn excluded_paths_are_not_reviewed() {
     let glob = globset::Glob::new("gen/**").unwrap();
     let excluded = globset::GlobSet::builder().add(glob).build().unwrap();
     let options = ClassifyOptions { excluded, tables_only: false };
-    let change = classify_change(parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}")), &options);
+    let change = parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}"));
+    let change = classify(vec![change], &options).pop().unwrap();
     assert_eq!(change.class, ChangeClass::Vendored);
 }
 
@@ -396,6 +397,6 @@ fn a_change_without_lines_has_no_units() {
     }
     let mut change = parsed("a.png", None, Some(""));
     change.change.new.as_mut().unwrap().content = Content::Opaque(Opaque::Binary);
-    let change = classify_change(change, &ClassifyOptions::default());
+    let change = classify(vec![change], &ClassifyOptions::default()).pop().unwrap();
     assert_eq!((change.class, change.because.as_str()), (ChangeClass::Opaque, "binary"));
 }
