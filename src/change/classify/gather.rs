@@ -49,11 +49,16 @@ fn heads(units: &[Unit], all: &[Lone]) -> Vec<Option<usize>> {
     let mut kinds: Vec<Option<(ChangeClass, &str)>> = Vec::with_capacity(all.len());
     for (index, lone) in all.iter().enumerate() {
         let outer = lone.parent.filter(|&parent| heads[parent].is_some());
-        let inner = || all[index..=index + lone.inside].iter().find_map(kind_of);
+        // What came here from elsewhere does not speak for what is around it.
+        let is_own =
+            |(class, _): &(ChangeClass, &str)| !matches!(class, ChangeClass::Move | ChangeClass::Rename);
+        let inner = || all[index..=index + lone.inside].iter().filter_map(kind_of).find(is_own);
         let kind = kind_of(lone).or_else(|| outer.map_or_else(inner, |outer| kinds[outer]));
         heads.push(match outer {
             Some(outer) if kinds[outer] == kind => heads[outer],
             Some(_) => Some(index),
+            // A file of nothing but definitions has their names.
+            None if lone.is_file && lone.unit.is_none() => None,
             None => (!lone.is_divided && lone.lines <= MOST_LINES).then_some(index),
         });
         kinds.push(kind);

@@ -4,6 +4,9 @@
 //! Neither is proved to mean nothing: names resolve differently elsewhere, and others may use the
 //! old one.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -78,7 +81,8 @@ fn candidates(changes: &[Divided]) -> Vec<Place> {
 
 /// Pairs of equal definitions; those of one file first.
 fn moved(changes: &[Divided], taken: &mut HashSet<Place>) -> Vec<(Place, Place)> {
-    let places = candidates(changes);
+    let is_whole = |place: &Place| identity(changes, *place).is_some_and(|it| it.is_whole);
+    let places: Vec<Place> = candidates(changes).into_iter().filter(is_whole).collect();
     let mut gone: HashMap<_, Vec<Place>> = HashMap::new();
     for &place in places.iter().filter(|&&place| !lone(changes, place).is_new) {
         gone.entry(identity(changes, place).map(|it| it.hash)).or_default().push(place);

@@ -260,6 +260,20 @@ impl Owned {
     }
 }
 
+/// For each pair whether the definitions inside it are in the same order on both sides: several of
+/// one name may have changed places, which the names do not tell.
+fn in_order(old: &Parsed<'_>, new: &Parsed<'_>, pairs: &Pairs) -> Vec<bool> {
+    let mut in_order = vec![true; pairs.all.len()];
+    let mut last = vec![0; pairs.all.len()];
+    for region in 1..pairs.of_old.len() {
+        let around = pairs.of_old[old.around(region)];
+        let Some(target) = pairs.all[pairs.of_old[region]].new else { continue };
+        in_order[around] &= last[around] < target && pairs.of_new[new.around(target)] == around;
+        last[around] = target;
+    }
+    in_order
+}
+
 /// What is known of every pair, where anything in the file can be proved.
 struct Proofs {
     /// Whether it says the same on both sides, at the same place.
@@ -392,6 +406,7 @@ impl<'a> Division<'a> {
                 return None;
             }
         }
+        let in_order = in_order(old, new, pairs);
         // Outer definitions come before inner ones. Where the outer one says the same on both sides
         // and has not moved, neither have those inside it.
         let mut settled = vec![false; pairs.all.len()];
@@ -400,8 +415,8 @@ impl<'a> Division<'a> {
         for (region, definition) in old.outline.definitions.iter().enumerate() {
             let index = pairs.of_old[region + 1];
             let around = pairs.of_old[definition.parent.map_or(0, |it| it + 1)];
-            settled[index] = same[index] && settled[around];
-            proved[index] = same[index] && (anchored[index] || settled[around]);
+            settled[index] = same[index] && settled[around] && in_order[around];
+            proved[index] = same[index] && (anchored[index] || settled[index]);
         }
         Some(Proofs { proved, anchored })
     }
@@ -434,7 +449,7 @@ impl<'a> Division<'a> {
             return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
         }
         if before.full != after.full {
-            return real("changed logic");
+            return self.reordered(pairs, proofs, owned, index);
         }
         if !proofs.proved[index] {
             return self.moved(pairs, proofs, owned, index);

@@ -7,7 +7,7 @@ use blake3::{Hash, Hasher};
 
 use super::pair::Pairs;
 use super::{Division, Owned, Parsed};
-use crate::change::Step;
+use crate::change::{LineRange, Step};
 
 /// A definition, or the top level of a file, without a counterpart on the other side.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub(in crate::change::classify) struct Identity {
     pub(in crate::change::classify) comments: Hash,
     /// How many leaves it has.
     pub(in crate::change::classify) leaves: usize,
+    /// Whether its first line came or went, and most others with it.
+    pub(in crate::change::classify) is_whole: bool,
     /// How many of its lines are not blank, without what stands above its header.
     pub(in crate::change::classify) text_lines: usize,
 }
@@ -81,6 +83,11 @@ impl Division<'_> {
                 let first = side.definition(region).map_or(0, |it| it.header.start);
                 let hash = Some(side.hash(region));
                 let (old, new) = if is_new { (None, hash) } else { (hash, None) };
+                let own = |region: usize| {
+                    let own = &owned[of[region]];
+                    if is_new { &own.added } else { &own.deleted }
+                };
+                let changed: Vec<LineRange> = (region..end).flat_map(own).copied().collect();
                 let is_shared = || {
                     let within = |pair: &usize| (region..end).any(|region| of[region] == *pair);
                     !(region..end).all(|region| owned[of[region]].touched.iter().all(within))
@@ -98,7 +105,7 @@ impl Division<'_> {
                         + 1,
                     step: Step { name: side.name(region).to_owned(), old, new },
                     identity: (region > 0 && !is_divided && !is_shared())
-                        .then(|| identity(side, region, end))
+                        .then(|| identity(side, region, end, &changed))
                         .flatten(),
                     range,
                 });
@@ -109,7 +116,7 @@ impl Division<'_> {
 }
 
 /// What the definitions from `region` to `end` say, of which the first is around the others.
-fn identity(side: &Parsed<'_>, region: usize, end: usize) -> Option<Identity> {
+fn identity(side: &Parsed<'_>, region: usize, end: usize, changed: &[LineRange]) -> Option<Identity> {
     let regions = side.streams.as_ref()?.regions.get(region..end)?;
     let definition = side.definition(region)?;
     let source = side.tree.source();
@@ -129,12 +136,16 @@ fn identity(side: &Parsed<'_>, region: usize, end: usize) -> Option<Identity> {
         }
     }
     let text = &source[definition.header.start..definition.range.end];
+    let text_lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    let first = side.lines.number(definition.header.start);
+    let count: u32 = changed.iter().map(|range| range.len).sum();
     Some(Identity {
         name: definition.identifier.clone().map(|it| source[it].to_owned()),
         hash: hasher.finalize(),
         nameless: nameless.finalize(),
         comments: comments.finalize(),
         leaves: regions.iter().map(|region| region.leaves).sum(),
-        text_lines: text.lines().filter(|line| !line.trim().is_empty()).count(),
+        is_whole: changed.iter().any(|range| range.contains(first)) && count as usize * 2 > text_lines,
+        text_lines,
     })
 }

@@ -68,6 +68,45 @@ impl Division<'_> {
         }
     }
 
+    /// The verdict on a definition of which the stream differs: the definitions inside it may stand
+    /// in another order, and no more.
+    pub(super) fn reordered(&self, pairs: &Pairs, proofs: &Proofs, owned: &Owned, index: usize) -> Verdict {
+        let is_free = || {
+            let (before, after) = self.streams()?;
+            let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
+            let (from, to) = (pairs.all[index].old?, pairs.all[index].new?);
+            let (said, says) = (&before.regions[from], &after.regions[to]);
+            let stands = |from: usize| {
+                let to = pairs.all[pairs.of_old[from]].new?;
+                // What stands between them may have moved past any of them.
+                let is_free = is_unique(old, from) && is_unique(new, to);
+                let is_free = is_free && is_order_free(old, from, &self.path);
+                Some(is_free && pairs.of_new[new.around(to)] == index && is_order_free(new, to, &self.path))
+            };
+            // Those that say something else are units of their own.
+            let is_inside = |other: usize| {
+                let streams = pairs.all[other].old.zip(pairs.all[other].new);
+                streams.is_some_and(|(o, n)| {
+                    pairs.of_old[old.around(o)] == index && before.regions[o].full == after.regions[n].full
+                })
+            };
+            let is_free = said.bare == says.bare
+                && proofs.anchored[index]
+                && names(old, from) == names(new, to)
+                && old.outline.inside(from.checked_sub(1)).all(|it| stands(it + 1) == Some(true))
+                && owned.touched.iter().all(|&other| proofs.proved[other] || is_inside(other));
+            is_free.then_some(says.bare)
+        };
+        match is_free() {
+            None => Verdict::real("changed logic"),
+            Some(hash) => {
+                let short = &hash.to_hex()[..8];
+                let what = "the definitions in it are in another order, which means nothing";
+                Verdict::proved(ChangeClass::Move, format!("{what}: same syntax (blake3 {short})"))
+            }
+        }
+    }
+
     fn standing(&self, pairs: &Pairs, proofs: &Proofs, mut from: usize, mut to: usize) -> Option<Standing> {
         let (before, after) = self.streams()?;
         let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
@@ -134,6 +173,7 @@ fn free_kinds(language: Language) -> Option<(&'static [&'static str], &'static [
         Language::Java => (
             &[
                 "method_declaration",
+                "constructor_declaration",
                 "class_declaration",
                 "interface_declaration",
                 "record_declaration",
@@ -148,6 +188,7 @@ fn free_kinds(language: Language) -> Option<(&'static [&'static str], &'static [
         Language::CSharp => (
             &[
                 "method_declaration",
+                "constructor_declaration",
                 "class_declaration",
                 "struct_declaration",
                 "record_declaration",
