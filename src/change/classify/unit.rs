@@ -42,6 +42,11 @@ impl Verdict {
 pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Unit> {
     const NAME: &str = "(file)";
     let change = &parsed.change;
+    let step = || Step {
+        name: NAME.to_owned(),
+        old: change.old.as_ref().map(hash_of_file),
+        new: change.new.as_ref().map(hash_of_file),
+    };
     let extent = |side: &Option<Side>| side.as_ref()?.content.text().map(|text| 0..text.len());
     let collect = |ranges: &mut dyn Iterator<Item = LineRange>| {
         let mut merged = Vec::new();
@@ -57,11 +62,7 @@ pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Uni
         new: extent(&change.new),
         added: collect(&mut change.edits.iter().map(|edit| edit.new)),
         deleted: collect(&mut change.edits.iter().map(|edit| edit.old)),
-        steps: vec![Step {
-            name: NAME.to_owned(),
-            old: change.old.as_ref().map(hash_of_file),
-            new: change.new.as_ref().map(hash_of_file),
-        }],
+        steps: if verdict.proved { Vec::new() } else { vec![step()] },
         renamed: Vec::new(),
     })
 }

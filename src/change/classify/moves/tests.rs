@@ -188,6 +188,13 @@ fn order_is_proved_to_mean_nothing_only_where_it_does() {
             true,
         ),
         ("a.ts", &plain, "enum One {\n  A = x(),\n  B = y(),\n}\n", "enum Two {\n  A = z(),\n}\n", false),
+        (
+            "a.ts",
+            &class,
+            "one(a: string): void\n  one(a) {\n  x(a)\n  y()\n}\n",
+            "two() {\n  z()\n}\n",
+            false,
+        ),
         ("a.ts", &class, "@A() one() {\n  x()\n  y()\n}\n", "@B() two() {\n  z()\n}\n", false),
         (
             "a.php",

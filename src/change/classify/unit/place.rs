@@ -92,7 +92,7 @@ impl Division<'_> {
             };
             let is_free = said.bare == says.bare
                 && proofs.anchored[index]
-                && names(old, from) == names(new, to)
+                && has_same_names(old, from, new, to)
                 && old.outline.inside(from.checked_sub(1)).all(|it| stands(it + 1) == Some(true))
                 && owned.touched.iter().all(|&other| proofs.proved[other] || is_inside(other));
             is_free.then_some(says.bare)
@@ -128,7 +128,7 @@ impl Division<'_> {
             let is_free = is_unique
                 && proofs.anchored[outer]
                 && before.regions[outer_from].bare == after.regions[outer_to].bare
-                && names(old, outer_from) == names(new, outer_to)
+                && has_same_names(old, outer_from, new, outer_to)
                 && is_order_free(old, from, &self.path)
                 && is_order_free(new, to, &self.path);
             return Some(if is_free { Standing::Free } else { Standing::Moved });
@@ -157,12 +157,18 @@ fn is_unique(side: &Parsed<'_>, region: usize) -> bool {
     })
 }
 
-/// The names of the definitions directly inside a region, in no order.
-fn names<'a>(side: &'a Parsed<'_>, region: usize) -> Vec<&'a str> {
-    let inside = side.outline.inside(region.checked_sub(1));
-    let mut names: Vec<_> = inside.map(|it| side.outline.own_name(it)).collect();
-    names.sort_unstable();
-    names
+/// Whether the same definitions are directly inside a region on both sides, in whatever order; not
+/// told of very many, since each is then held against all others.
+fn has_same_names(old: &Parsed<'_>, from: usize, new: &Parsed<'_>, to: usize) -> bool {
+    const MOST: usize = 500;
+    let names = |side: &'_ Parsed<'_>, region: usize| {
+        let inside = side.outline.inside(region.checked_sub(1));
+        let mut names: Vec<_> = inside.map(|it| side.outline.own_name(it).to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let names = (names(old, from), names(new, to));
+    names.0.len() <= MOST && names.0 == names.1
 }
 
 /// Kinds of definitions that mean the same wherever they stand among others, and the nodes that
@@ -355,7 +361,8 @@ fn has_plain_attributes(side: &Parsed<'_>, definition: &Definition, profile: &Pr
 }
 
 /// Whether a node beside the definition may have to do with what stands below it: a comment that
-/// speaks to a tool, unless it speaks of the next definition only, or a macro that may define another.
+/// speaks to a tool, unless it speaks of the next definition only; a macro that may define another;
+/// an overload, which has to stand before its body.
 fn rules_what_follows(node: Node<'_>, side: &Parsed<'_>, profile: &Profile) -> bool {
     const OF_THE_NEXT: &[&str] = &["///", "//!", "/**", "/*!", "//go:"];
     if profile.is_comment(node.kind()) {
@@ -363,5 +370,6 @@ fn rules_what_follows(node: Node<'_>, side: &Parsed<'_>, profile: &Profile) -> b
         return profile.is_directive(text) && !OF_THE_NEXT.iter().any(|start| text.starts_with(start));
     }
     let is_macro = |node: Node<'_>| node.kind() == "macro_invocation";
-    is_macro(node) || node.kind() == "expression_statement" && node.named_child(0).is_some_and(is_macro)
+    matches!(node.kind(), "macro_invocation" | "method_signature")
+        || node.kind() == "expression_statement" && node.named_child(0).is_some_and(is_macro)
 }
