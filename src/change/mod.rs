@@ -260,7 +260,8 @@ impl ClassifiedChange {
     }
 }
 
-/// The smallest definition around changed lines: what is routed, sent and answered as one.
+/// The smallest definition around changed lines: what is routed, sent and answered as one. What is
+/// new or gone goes with the new or gone definition around it, as long as that is small.
 #[derive(Debug)]
 pub struct Unit {
     /// Names from the outside in, `impl Auth / login`, printable and on one line; `(top level)` or
@@ -280,8 +281,8 @@ pub struct Unit {
     pub added: Vec<LineRange>,
     /// Changed lines of the old side that belong to this unit, ascending, none empty.
     pub deleted: Vec<LineRange>,
-    /// What the unit leads from and to, one step a definition that it owns; none where nothing was
-    /// to be proved.
+    /// What the unit leads from and to, one step a definition that it owns; none where a proof
+    /// speaks for the whole file.
     pub steps: Vec<Step>,
     /// Old and new names, where the change does no more than to use other names.
     pub renamed: Vec<(String, String)>,

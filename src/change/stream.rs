@@ -30,6 +30,10 @@ pub struct RegionStream<'tree> {
     pub full: Hash,
     /// The stream without any trace of nested definitions.
     pub bare: Hash,
+    /// The stream as if the definition had no name, wherever it names itself.
+    pub nameless: Hash,
+    /// How many leaves the stream has.
+    pub leaves: usize,
     /// Plain comments in order.
     pub comments: Vec<Comment<'tree>>,
 }
@@ -94,6 +98,10 @@ struct Region<'tree> {
     bytes: Vec<u8>,
     /// Where nested definitions are written in `bytes`.
     nested: Vec<std::ops::Range<usize>>,
+    /// What the definition is called; empty where nothing is.
+    name: &'tree str,
+    /// Where that name is written in `bytes`.
+    named: Vec<std::ops::Range<usize>>,
     leaves: usize,
     comments: Vec<Comment<'tree>>,
 }
@@ -141,8 +149,11 @@ struct Writer<'tree, 'outline> {
 impl<'tree, 'outline> Writer<'tree, 'outline> {
     fn new(tree: &'tree SyntaxTree, outline: &'outline Outline, profile: &'static Profile) -> Self {
         let source = tree.source();
-        let mut regions = Vec::with_capacity(outline.definitions.len() + 1);
-        regions.resize_with(outline.definitions.len() + 1, Region::default);
+        let mut regions = vec![Region::default()];
+        regions.extend(outline.definitions.iter().map(|definition| {
+            let name = definition.identifier.clone().and_then(|it| source.get(it)).unwrap_or_default();
+            Region { name, ..Region::default() }
+        }));
         Self {
             source,
             outline,
@@ -208,7 +219,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             let bytes = &mut self.regions[outer];
             let from = bytes.bytes.len();
             bytes.mark(Mark::Definition);
-            bytes.text(definition.name.as_bytes());
+            bytes.text(self.outline.own_name(self.next).as_bytes());
             bytes.nested.push(from..bytes.bytes.len());
             self.around.push(self.next);
             self.next += 1;
@@ -283,9 +294,14 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             self.regions[region].mark(Mark::Newline);
         }
         let text = &self.source.as_bytes()[start..end];
-        self.regions[region].kind(Mark::Leaf, node);
-        self.regions[region].text(text);
-        self.regions[region].leaves += 1;
+        let own = &mut self.regions[region];
+        own.kind(Mark::Leaf, node);
+        let from = own.bytes.len();
+        own.text(text);
+        own.leaves += 1;
+        if own.name.as_bytes() == text {
+            own.named.push(from..own.bytes.len());
+        }
         self.position = end;
         self.leaf_end = end;
         self.newline = false;
@@ -341,17 +357,21 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
 
 fn finish(region: Region<'_>) -> RegionStream<'_> {
     let full = blake3::hash(&region.bytes);
-    let bare = if region.nested.is_empty() {
-        full
-    } else {
+    let without = |parts: &[std::ops::Range<usize>], instead: &[u8]| {
+        if parts.is_empty() {
+            return full;
+        }
         let mut hasher = blake3::Hasher::new();
         let mut from = 0;
-        for nested in &region.nested {
-            hasher.update(&region.bytes[from..nested.start]);
-            from = nested.end;
+        for part in parts {
+            hasher.update(&region.bytes[from..part.start]).update(instead);
+            from = part.end;
         }
         hasher.update(&region.bytes[from..]);
         hasher.finalize()
     };
-    RegionStream { full, bare, comments: region.comments }
+    let bare = without(&region.nested, &[]);
+    // No text is so long.
+    let nameless = without(&region.named, &u64::MAX.to_le_bytes());
+    RegionStream { full, bare, nameless, leaves: region.leaves, comments: region.comments }
 }

@@ -11,6 +11,7 @@ mod commit;
 mod coverage;
 mod fix;
 mod limits;
+mod moves;
 mod output;
 mod packs;
 mod patch;

@@ -1,6 +1,6 @@
 //! The pitfalls of proving that a change means nothing, one line each.
 
-use super::{ClassifyOptions, classify_change};
+use super::{ClassifyOptions, classify};
 use crate::change::sample::{classified, parsed};
 use crate::change::{ChangeClass, Content, LineRange, Opaque};
 use ChangeClass::{Comment, Real, Whitespace};
@@ -185,7 +185,7 @@ fn small_changes_of_meaning_are_real() {
             "a.py",
             "def f():\n    a()\n    b()\ndef g():\n    c()\n    d()\n",
             "def g():\n    c()\n    d()\ndef f():\n    a()\n    b()\n",
-            Real,
+            ChangeClass::Move,
         ),
         (
             "a.rs",
@@ -294,23 +294,9 @@ fn each_definition_is_judged_alone() {
     three | real | -11+1 + | deleted
     four | real | - +12+1 | added
     ");
-    insta::assert_snapshot!(units("a.rs", None, Some(old)), @r"
-    (top level) | real | - +1+2 | added
-    one | real | - +3+4 | added
-    two | real | - +7+4 | added
-    three | real | - +11+1 | added
-    ");
+    insta::assert_snapshot!(units("a.rs", None, Some(old)), @"(file) | real | - +1+11 | added");
     insta::assert_snapshot!(units("a.lua", Some("x = 1\n"), Some("x = 2\n")), @"(file) | real | -1+1 +1+1 | no grammar: sent as text");
     insta::assert_snapshot!(units("a.py", Some("def f():\n    x = 1\n"), Some("def f():\n    x = (1\n")), @"f | real | -2+1 +2+1 | changed; not proved: python does not parse");
-}
-
-#[test]
-fn moves_are_not_proved() {
-    let (one, two) = ("def one():\n    a()\n    b()\n    c()\n\n", "def two():\n    d()\n\n");
-    let change = classified("a.py", Some(&format!("{one}{two}")), Some(&format!("{two}{one}")));
-    assert_eq!(change.units.len(), 1, "{:?}", change.units);
-    assert_eq!(change.units[0].class, Real);
-    assert_eq!(change.units[0].because, "moved");
 }
 
 /// A definition that goes away shifts the count of those of the same name, not those themselves.
@@ -381,7 +367,8 @@ fn excluded_paths_are_not_reviewed() {
     let glob = globset::Glob::new("gen/**").unwrap();
     let excluded = globset::GlobSet::builder().add(glob).build().unwrap();
     let options = ClassifyOptions { excluded, tables_only: false };
-    let change = classify_change(parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}")), &options);
+    let change = parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}"));
+    let change = classify(vec![change], &options).pop().unwrap();
     assert_eq!(change.class, ChangeClass::Vendored);
 }
 
@@ -396,6 +383,6 @@ fn a_change_without_lines_has_no_units() {
     }
     let mut change = parsed("a.png", None, Some(""));
     change.change.new.as_mut().unwrap().content = Content::Opaque(Opaque::Binary);
-    let change = classify_change(change, &ClassifyOptions::default());
+    let change = classify(vec![change], &ClassifyOptions::default()).pop().unwrap();
     assert_eq!((change.class, change.because.as_str()), (ChangeClass::Opaque, "binary"));
 }

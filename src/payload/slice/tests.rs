@@ -329,11 +329,9 @@ fn what_is_new_is_all_of_it() {
     let new = "use a::b;\n\n/// Why.\nfn f() -> u8 {\n    // how\n    b()\n}\n";
     let change = classified("a.rs", None, Some(new));
     insta::assert_snapshot!(rendered(&change, Level::Slice), @r"
-    [(top level)]
+    [(file)]
     #+1
      use a::b;
-    [f]
-    #+4
      fn f() -> u8 {
          b()
      }
