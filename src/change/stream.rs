@@ -130,7 +130,8 @@ struct Writer<'tree, 'outline> {
     /// Whether a line break was passed since the last leaf, outside and inside comments.
     newline: bool,
     newline_in_comment: bool,
-    /// Where the last leaf of a stream ended.
+    /// Where the last leaf of a stream began and ended.
+    leaf_start: usize,
     leaf_end: usize,
     /// Where the last directive ended.
     directive_end: Option<usize>,
@@ -154,6 +155,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             position: 0,
             newline: false,
             newline_in_comment: false,
+            leaf_start: 0,
             leaf_end: 0,
             directive_end: None,
             preamble_end: profile.preamble.and_then(|text| source.find(text)).unwrap_or(0),
@@ -250,7 +252,8 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
     fn lead(&mut self, node: Node<'tree>, region: usize) {
         let Some((parent, _)) = self.opened.last() else { return };
         let start = node.start_byte();
-        if self.profile.line_bound.contains(&parent.kind()) {
+        let word = self.source.get(self.leaf_start..self.leaf_end).unwrap_or_default();
+        if self.profile.line_bound.contains(&parent.kind()) || self.profile.line_enders.contains(&word) {
             let gap = self.source.get(self.position..start).unwrap_or_default();
             if self.newline || gap.contains('\n') {
                 self.regions[region].mark(Mark::Newline);
@@ -287,6 +290,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         self.regions[region].text(text);
         self.regions[region].leaves += 1;
         self.position = end;
+        self.leaf_start = start;
         self.leaf_end = end;
         self.newline = false;
         self.newline_in_comment = false;
