@@ -6,8 +6,8 @@
 
 Each of the last non-merge commits goes through `hookgate dry-run --commit`. Every unit with the route
 `drop` is judged alone: its edits are made in the old text, and taken back in the new one, and an
-oracle (benches/oracle) is asked whether that made a difference. If only several dropped units together
-can be parsed, or moved between files, they are judged together.
+oracle (benches/oracle) is asked whether that made a difference. Units of a file that are not confirmed
+alone, as two methods that changed places, are judged together.
 
     confirmed     the oracle sees no difference
     inconclusive  no text that has these edits alone can be parsed, or git shows a line of them together
@@ -34,7 +34,7 @@ from oracle import Oracles, language_of
 from oracle.commits import Blobs, Hookgate, base_of, files_of, git, lines_of
 
 # Which form of the oracle a class claims to be equal.
-FORMS = {"import-order": "imports", "move": "sorted", "rename": "alpha"}
+FORMS = {"import-order": "imports", "import": "used", "move": "sorted", "rename": "alpha"}
 # Drops that a table made, not a proof.
 BY_TABLE = {"generated", "lock", "vendored", "docs", "data", "opaque", "metadata"}
 RESULTS = ("confirmed", "inconclusive", "unjudged", "FALSE")
@@ -168,23 +168,6 @@ def is_mixed(edits, drop):
     return False
 
 
-def between_files(oracles, moved):
-    """Whether the definitions that went from some files are those that came to others: each side as
-    one multiset of lines of the sorted forms."""
-    before, after = collections.Counter(), collections.Counter()
-    for path, file, old_text, new_text, drops in moved:
-        old, new = set().union(*(it.old for it in drops)), set().union(*(it.new for it in drops))
-        for hybrid in hybrids(old_text, new_text, file.edits, old, new):
-            one, other = oracles.ask(file.old_path or path, old_text, "sorted"), oracles.ask(path, hybrid, "sorted")
-            if not one.error and not other.error:
-                before.update(one.form.split("\n"))
-                after.update(other.form.split("\n"))
-                break
-        else:
-            return "inconclusive"
-    return "confirmed" if before == after else "FALSE"
-
-
 def excerpt(drop, old_text, new_text):
     old_lines, new_lines = old_text.splitlines(), new_text.splitlines()
     lines = [f"-{line}: {old_lines[line - 1]}" for line in sorted(drop.old) if line <= len(old_lines)]
@@ -223,7 +206,6 @@ def replay(repository, options, hookgate, oracles, table):
         except subprocess.CalledProcessError:
             print(f"left out {name} {commit[:12]}: git itself lacks an object of it", file=sys.stderr)
             continue
-        moved, pending = [], []
         for path, (language, drops) in by_path.items():
             file = files[path]
             old_text = blobs.text(base, file.old_path) if file.old_path else ""
@@ -234,20 +216,9 @@ def replay(repository, options, hookgate, oracles, table):
                     table[language, drop.kind]["unjudged"] += 1
                 continue
             for drop, result, against in judge.file(path, file, old_text, new_text, drops):
-                if result != "confirmed" and drop.kind == "move":
-                    pending.append((language, drop, result, against, old_text, new_text))
-                    continue
                 table[language, drop.kind][result] += 1
                 if result == "FALSE" or result == "inconclusive" and options.list:
                     report(name, commit, drop, result, against, excerpt(drop, old_text, new_text))
-            if moves := [drop for drop in drops if drop.kind == "move"]:
-                moved.append((path, file, old_text, new_text, moves))
-        together = between_files(oracles, moved) if pending else ""
-        for language, drop, result, against, old_text, new_text in pending:
-            result = "confirmed" if together == "confirmed" else result
-            table[language, drop.kind][result] += 1
-            if result == "FALSE" or result == "inconclusive" and options.list:
-                report(name, commit, drop, result, against, excerpt(drop, old_text, new_text))
     blobs.close()
     return len(commits), failed
 

@@ -56,7 +56,7 @@ def operator(name, *families):
 
     def register(find):
         for family in families or sorted(set(FAMILIES.values())):
-            OPERATORS[family][name] = find
+            OPERATORS[family].setdefault(name, []).append(find)
         return find
 
     return register
@@ -114,6 +114,10 @@ pattern("attribute removed", r"^[ \t]*#\[[^\n]*\]\n", "", "rust")
 pattern("attribute changed", r"#\[cfg\(", "#[cfg(not_", "rust")
 pattern("attribute changed", r"(?<=derive\()(\w+), ", "", "rust")
 pattern("documentation changed", r"^([ \t]*//[/!] )(\w)", lambda m: m[1] + "Not " + m[2], "rust")
+pattern("documentation: blank line", r"^([ \t]*//[/!]) (\w)", r"\1\n\1 \2", "rust")
+pattern("documentation: blank line", r"^(/\*!\n\w[^\n]*\n)(?=\w)", r"\1\n", "rust")
+pattern("directive unbound", r"^(//go:(?:embed|noinline|linkname|generate)[^\n]*\n)", r"\1\n", "go")
+pattern("directive unbound", r"^([ \t]*//[^\n]*(?:@ts-ignore|@ts-expect-error|eslint-disable-next-line)[^\n]*\n)", r"\1\n", "javascript")
 pattern("docstring changed", r'(""")(\w)', r"\1 \2", "python")
 pattern("directive removed", r"[ \t]*# (?:noqa|type: ignore|pragma: no cover|pylint:|fmt: |isort:)[^\n]*", "", "python")
 pattern("directive added", r"(?<=[\w)\]])$", "  # type: ignore", "python")
@@ -210,6 +214,13 @@ def guard_of_braces_removed(text):
     guard = r"^([ \t]*)if [^\n]*\{\n\1[ \t]+(?:return|throw|panic|continue|break)\b[^\n]*\n\1\}\n"
     for match in re.finditer(guard, text, re.M):
         yield match.start(), match.end(), ""
+
+
+@operator("statement commented out from afar", *sorted(C_LIKE))
+def commented_out_from_afar(text):
+    """The lines that change are comments and nothing else."""
+    for match in re.finditer(r"^([ \t]+)[a-z][\w.]*\([^\n]*\)[;?]*\n", text, re.M):
+        yield match.start(), match.end(), f"{match[1]}/*\n{match[0]}{match[1]}*/\n"
 
 
 STATEMENT = r"^([ \t]+)([a-z][\w.]*(?: :?= |\()[^\n]*[\w)\]\"'];?\n)\1([a-z][\w.]*(?: :?= |\()[^\n]*[\w)\]\"'];?\n)"
@@ -329,7 +340,7 @@ def is_other(oracles, path, family, before, after, start):
 
 
 def mutate(oracles, path, family, text, name, chance, table):
-    places = list(OPERATORS[family][name](text))
+    places = [place for find in OPERATORS[family][name] for place in find(text)]
     chance.shuffle(places)
     for start, end, instead in places[: TRIES_OF_LAYOUT if name.startswith("layout") else TRIES]:
         after = text[:start] + instead + text[end:]

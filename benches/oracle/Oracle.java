@@ -5,7 +5,8 @@
 // A request is three lines, the name of the form, and the base64 of the path and of the text; the
 // answer is one line, "ok " or "error " and base64. The form is javac's tree without layout and
 // comments: `whole` as it stands, `imports` with imports sorted, `sorted` with types and methods in
-// order of their names and all fields in theirs, `alpha` with a number for each local variable.
+// order of their names and all fields in theirs, `alpha` with a number for each local variable,
+// `used` without the imports whose names nothing in the file says.
 
 import com.sun.source.tree.*;
 import com.sun.source.util.JavacTask;
@@ -101,10 +102,18 @@ public class Oracle {
                 fixed.addAll(movable);
                 return fixed;
             }
+            if (form.equals("used")) trees.removeIf(tree -> tree instanceof ImportTree it && isUnused(it));
             if (form.equals("imports") && trees.stream().anyMatch(tree -> tree instanceof ImportTree)) {
                 return trees.stream().sorted(Comparator.comparing(Tree::toString)).collect(Collectors.toList());
             }
             return trees;
+        }
+
+        final Set<String> names = new HashSet<>();
+
+        boolean isUnused(ImportTree tree) {
+            String path = tree.getQualifiedIdentifier().toString();
+            return !tree.isStatic() && !path.endsWith("*") && !names.contains(path.substring(path.lastIndexOf('.') + 1));
         }
 
         @Override
@@ -278,6 +287,15 @@ public class Oracle {
             if (error.getKind() == Diagnostic.Kind.ERROR) throw new IOException(error.getMessage(Locale.ROOT));
         }
         Writer writer = new Writer(form);
+        TreeScanner<Void, Void> names = new TreeScanner<>() {
+            @Override
+            public Void visitIdentifier(IdentifierTree tree, Void unused) {
+                writer.names.add(tree.getName().toString());
+                return null;
+            }
+        };
+        names.scan(unit.getPackage(), null);
+        names.scan(unit.getTypeDecls(), null);
         writer.scan(unit, null);
         return writer.out.toString();
     }

@@ -1,12 +1,13 @@
 """Other people's parsers as judges: CPython's, the TypeScript compiler, syn, go/parser and javac.
 
 An oracle turns a text into a form: what the text says, without layout and plain comments. Equal forms
-mean the same program. There are four forms, one for each kind of claim that hookgate makes:
+mean the same program. There is a form for each kind of claim that hookgate makes:
 
     whole    nothing but layout and comments may differ
     imports  and the order of imports
     sorted   and the order of definitions whose order means nothing
     alpha    and the names of variables that nobody else can see
+    used     and imports that nothing in the file speaks of (Java alone)
 
 Comments that speak to a tool are compared apart, with the number of tokens before each.
 """

@@ -62,7 +62,8 @@ function nameOf(node) {
   return name ? name.getText() : "";
 }
 
-const isHoisted = (node) => ts.isFunctionDeclaration(node) && node.body !== undefined;
+const isHoisted = (node) =>
+  (ts.isFunctionDeclaration(node) && node.body !== undefined) || ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 const isMethod = (node) => ts.isMethodDeclaration(node) && node.body !== undefined && !ts.isComputedPropertyName(node.name);
 const isImport = (node) => ts.isImportDeclaration(node) && node.importClause !== undefined;
 

@@ -52,7 +52,7 @@ func (w *writer) write(value reflect.Value) {
 			return
 		}
 		switch node := value.Interface().(type) {
-		case *ast.CommentGroup, *ast.Comment, *ast.Object, *ast.Scope:
+		case *ast.Object, *ast.Scope:
 			return
 		case *ast.Ident:
 			if w.local != nil {
@@ -80,7 +80,9 @@ func (w *writer) write(value reflect.Value) {
 				}
 				continue
 			}
-			w.write(value.Field(i))
+			if field.Type != reflect.TypeOf((*ast.CommentGroup)(nil)) {
+				w.write(value.Field(i))
+			}
 		}
 		w.out.WriteString(")\n")
 	case reflect.Slice:

@@ -195,7 +195,21 @@ fn sort_deep(items: &mut Vec<Item>) {
             _ => {}
         }
     }
-    sort_items(items, item_name);
+    // A macro is known below its definition alone, and what another one makes may be one.
+    let mut sorted = Vec::new();
+    let mut run = Vec::new();
+    for item in items.drain(..) {
+        if matches!(item, Item::Macro(_)) {
+            sort_items(&mut run, item_name);
+            sorted.append(&mut run);
+            sorted.push(item);
+        } else {
+            run.push(item);
+        }
+    }
+    sort_items(&mut run, item_name);
+    sorted.append(&mut run);
+    *items = sorted;
 }
 
 fn sorted(mut file: syn::File) -> String {
