@@ -329,6 +329,9 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         let tail = rest.split('\n').next().unwrap_or_default();
         let following = rest.get(tail.len()..).unwrap_or_default();
         let next = following.trim_start();
+        // Nobody looks for an interpreter or an encoding but in the first lines, from their first byte.
+        let is_placed = text.starts_with("#!") || text.contains("coding");
+        let line = self.source[..start].matches('\n').take(2).count();
         let blank = following[..following.len() - next.len()].matches('\n').count() > 1;
         let region = &mut self.regions[region];
         region.mark(Mark::Directive);
@@ -340,6 +343,9 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             region.text(&squeezed);
         }
         region.bytes.push(u8::from(blank));
+        if is_placed {
+            region.bytes.extend([line as u8, u8::from(line_start == start)]);
+        }
     }
 }
 

@@ -259,6 +259,10 @@ fn directives_are_real() {
         ("a.py", "f(a, b)  # noqa\n", "f(\n    a, b\n)  # noqa\n", Real),
         ("a.py", "# coding: latin-1\nx = 1\n", "x = 1\n", Real),
         ("a.py", "#!/usr/bin/python\nx = 1\n", "#!/usr/bin/python3\nx = 1\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "  #!/bin/bash\na\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "\n#!/bin/bash\na\n", Real),
+        ("a.py", "#!/usr/bin/python\nx = 1\n", "# a\n#!/usr/bin/python\nx = 1\n", Real),
+        ("a.py", "# a\n# coding: latin-1\nx = 1\n", "# a\n\n# coding: latin-1\nx = 1\n", Real),
         (
             "a.py",
             "# /// script\n# dependencies = []\n# ///\n",
