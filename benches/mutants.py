@@ -47,6 +47,8 @@ FAMILIES = {
     ".cs": "csharp",
 }
 LINE_COMMENT = {"python": "#", "ruby": "#", "bash": "#"}
+# Only an oracle tells which layout means something.
+JUDGED = ("python", "javascript", "rust", "go", "java")
 C_LIKE = {"javascript", "rust", "go", "java", "c", "kotlin", "csharp", "php"}
 OPERATORS = collections.defaultdict(dict)
 
@@ -88,12 +90,12 @@ pattern("string: space at its start", r"([\"'])([^\"'\n\\]{2,})\1", r"\1 \2\1")
 pattern("string: case changed", r"([\"'])([a-z]\w+)\1", lambda m: m[1] + m[2].capitalize() + m[1])
 pattern("string: space doubled", r"([\"'])([^\"'\n\\]*\w) (\w[^\"'\n\\]*)\1", r"\1\2  \3\1")
 pattern("arguments swapped", r"(?<=\w\()(\w[\w.]*), (\w[\w.]*)(?=\))", r"\2, \1")
-pattern("layout: line break added", r"(?<=\S) (?=\S)", "\n")
-pattern("layout: line break after a keyword", r"\b(return|yield|throw|break|continue|async|static|get|set|type|abstract|declare|raise|else|defer|go|let|of|as|new|await) (?=\S)", r"\1\n")
-pattern("layout: line break removed", r"(?<=\S)\n[ \t]*(?=\S)", " ")
-pattern("layout: space added", r"(?<=\S)(?=\S)(?<!\w(?=\w))", " ")
-pattern("layout: space removed", r"(?<=\S) (?=\S)", "")
-pattern("layout: indentation changed", r"^(?=[ \t]*\S)", "  ")
+pattern("layout: line break added", r"(?<=\S) (?=\S)", "\n", *JUDGED)
+pattern("layout: line break after a keyword", r"\b(return|yield|throw|break|continue|async|static|get|set|type|abstract|declare|raise|else|defer|go|let|of|as|new|await) (?=\S)", r"\1\n", *JUDGED)
+pattern("layout: line break removed", r"(?<=\S)\n[ \t]*(?=\S)", " ", *JUDGED)
+pattern("layout: space added", r"(?<=\S)(?=\S)(?<!\w(?=\w))", " ", *JUDGED)
+pattern("layout: space removed", r"(?<=\S) (?=\S)", "", *JUDGED)
+pattern("layout: indentation changed", r"^(?=[ \t]*\S)", "  ", *JUDGED)
 pattern("negation added", r"\bif (?=\w[\w.]*:)", "if not ", "python")
 pattern("negation added", r"\bif \((?=[\w.]+\))", "if (!", "javascript", "java", "c", "kotlin", "csharp", "php")
 pattern("negation added", r"\bif (?=[a-z][\w.]* \{)", "if !", "rust", "go")

@@ -92,10 +92,9 @@ impl Scopes {
             match tree {
                 TokenTree::Group(group) => self.tokens(group.stream()),
                 TokenTree::Ident(ident) => {
-                    let is_punct = |at: Option<usize>, mark: char| {
-                        matches!(at.and_then(|at| trees.get(at)), Some(TokenTree::Punct(it)) if it.as_char() == mark)
-                    };
-                    let is_member = is_punct(index.checked_sub(1), '.') && !is_punct(index.checked_sub(2), '.');
+                    let is_punct = |at: Option<usize>, mark: char| matches!(at.and_then(|at| trees.get(at)), Some(TokenTree::Punct(it)) if it.as_char() == mark);
+                    let is_member =
+                        is_punct(index.checked_sub(1), '.') && !is_punct(index.checked_sub(2), '.');
                     let is_path = is_punct(index.checked_sub(1), ':') || is_punct(Some(index + 1), ':');
                     if let Some(number) = self.find(&ident.to_string())
                         && !is_member

@@ -58,8 +58,8 @@ fn print(tokens: impl ToTokens) -> String {
 /// One token a line. Two operators are joined only where that makes another one of them.
 fn write_stream(stream: TokenStream, out: &mut String) {
     const JOINED: [&str; 23] = [
-        "&&", "||", "<<", ">>", "==", "<=", ">=", "!=", "->", "=>", "::", "..", "+=", "-=", "*=", "/=", "%=", "^=",
-        "&=", "|=", "<-", ".=", "=.",
+        "&&", "||", "<<", ">>", "==", "<=", ">=", "!=", "->", "=>", "::", "..", "+=", "-=", "*=", "/=", "%=",
+        "^=", "&=", "|=", "<-", ".=", "=.",
     ];
     let trees: Vec<_> = stream.into_iter().collect();
     for (index, tree) in trees.iter().enumerate() {
@@ -78,7 +78,8 @@ fn write_stream(stream: TokenStream, out: &mut String) {
             }
             TokenTree::Punct(punct) => {
                 out.push(punct.as_char());
-                if let (Spacing::Joint, Some(TokenTree::Punct(next))) = (punct.spacing(), trees.get(index + 1))
+                if let (Spacing::Joint, Some(TokenTree::Punct(next))) =
+                    (punct.spacing(), trees.get(index + 1))
                     && JOINED.contains(&format!("{}{}", punct.as_char(), next.as_char()).as_str())
                 {
                     out.push('~');
