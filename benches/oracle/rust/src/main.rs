@@ -27,13 +27,14 @@ fn main() -> std::io::Result<()> {
 fn answer(line: &str) -> Result<Value, String> {
     let request: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let text = request["text"].as_str().unwrap_or_default();
-    let stream: TokenStream = without_shebang(text).parse().map_err(|error| format!("{error}"))?;
     let file = syn::parse_file(text).map_err(|error| error.to_string())?;
     let form = match request["form"].as_str() {
         Some("imports") => with_sorted_imports(file),
         Some("sorted") => sorted(file),
         Some("alpha") => alpha::renamed(&file),
-        _ => print(stream),
+        // As `syn` has read it, so that the `>` of nested generics are what they are; what stands in
+        // macros is as it was written.
+        _ => print(file),
     };
     Ok(json!({ "form": form, "comments": comments(text) }))
 }
