@@ -20,7 +20,6 @@ import collections
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -388,7 +387,7 @@ def dropped_lines(mutant, entry):
             yield unit, lines
 
 
-def judge(report, mutants, commit, table):
+def judge(report, mutants, table):
     entries = {entry["path"]: entry for entry in report["files"]}
     failures = 0
     for mutant in mutants:
@@ -412,8 +411,9 @@ def measure(repository, options, hookgate, oracles, table):
     failures = 0
     with tempfile.TemporaryDirectory() as scratch:
         clone = os.path.join(scratch, "clone")
-        subprocess.run(["git", "clone", "--quiet", "--shared", os.path.abspath(repository), clone], check=True)
+        git(repository, "clone", "--quiet", "--shared", "--no-checkout", os.path.abspath(repository), clone)
         head = git(clone, "rev-parse", "HEAD").decode().strip()
+        git(clone, "reset", "--quiet", "--hard")
         tracked = git(clone, "ls-files", "-z").decode(errors="replace").split("\0")
         paths = [path for path in tracked if os.path.splitext(path)[1] in FAMILIES]
         for number in range(options.rounds):
@@ -424,13 +424,18 @@ def measure(repository, options, hookgate, oracles, table):
                 with open(os.path.join(clone, mutant.path), "w", encoding="utf-8", newline="") as file:
                     file.write(mutant.after)
             who = ["-c", "user.name=mutants", "-c", "user.email=mutants@localhost", "-c", "commit.gpgSign=false"]
-            git(clone, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "-am", f"Round {number}")
+            mutated = "\0".join(mutant.path for mutant in mutants).encode()
+            if not mutated:
+                continue
+            named = ["--pathspec-from-file=-", "--pathspec-file-nul"]
+            git(clone, "--literal-pathspecs", "add", *named, input=mutated)
+            git(clone, *who, "commit", "--quiet", "--no-verify", "-m", f"Round {number}")
             report, error = hookgate.dry_run(clone, "HEAD")
             if report is None:
                 sys.exit(f"hookgate failed in round {number}: {error}")
-            failures += judge(report, mutants, "HEAD", table)
-            git(clone, "reset", "--quiet", "--hard", head)
-        shutil.rmtree(clone, ignore_errors=True)
+            failures += judge(report, mutants, table)
+            git(clone, "reset", "--quiet", "--soft", head)
+            git(clone, "--literal-pathspecs", "checkout", "--quiet", head, *named, input=mutated)
     return failures
 
 
@@ -450,7 +455,12 @@ def main():
     failures = 0
     for repository in options.repositories:
         before = sum(counts["mutants"] for counts in table.values())
-        failures += measure(repository, options, hookgate, oracles, table)
+        try:
+            failures += measure(repository, options, hookgate, oracles, table)
+        except subprocess.CalledProcessError as error:
+            reason = error.stderr.decode(errors="replace").strip().split("\n")[0]
+            print(f"{repository} is left out, git cannot make a clone of it: {reason}", file=sys.stderr)
+            continue
         made = sum(counts["mutants"] for counts in table.values()) - before
         print(f"{os.path.basename(os.path.abspath(repository))}: {made} mutants", flush=True)
     columns = ("mutants", "dropped", "by table", "equivalent", "unparsable")
