@@ -253,7 +253,11 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         let Some((parent, _)) = self.opened.last() else { return };
         let start = node.start_byte();
         let word = self.source.get(self.leaf_start..self.leaf_end).unwrap_or_default();
-        if self.profile.line_bound.contains(&parent.kind()) || self.profile.line_enders.contains(&word) {
+        // What stands before the first child stands before its parent, but for a preprocessor's line.
+        let is_within = start > parent.start_byte() || self.source.as_bytes().get(start) == Some(&b'#');
+        if is_within && self.profile.line_bound.contains(&parent.kind())
+            || self.profile.line_enders.contains(&word)
+        {
             let gap = self.source.get(self.position..start).unwrap_or_default();
             if self.newline || gap.contains('\n') {
                 self.regions[region].mark(Mark::Newline);

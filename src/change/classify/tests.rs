@@ -137,10 +137,14 @@ fn a_line_break_ends_a_statement() {
     ] {
         cases.push((path, text.replace('@', " "), text.replace('@', "\n")));
     }
+    let labelled = |space| format!("fun f(): Int {{ return@f{space}(1) }}\n");
+    cases.push(("a.kt", labelled(" "), labelled("\n")));
     let cases: Vec<_> = cases.iter().map(|(path, old, new)| (*path, &**old, &**new, Real)).collect();
     check(&cases);
     check(&[
         ("a.js", "if (x) return (y)\n", "if (x)\n  return (y)\n", Whitespace),
+        ("a.kt", "fun f() { if (x) return 1 }\n", "fun f() {\n  if (x)\n    return 1\n}\n", Whitespace),
+        ("a.kt", "val x = a(1)\n", "val x =\n  a(1)\n", Whitespace),
         ("a.js", "f = async (x) => x;\n", "f = async (x) =>\n  x;\n", Whitespace),
         ("a.js", "function f() { return (x) }\n", "function f() { return (\n  x\n) }\n", Whitespace),
     ]);

@@ -578,8 +578,7 @@ static KOTLIN: Profile = Profile {
     directives: &["ktlint", "detekt", "@formatter", "@suppress"],
     atoms: &["string_literal", "character_literal"],
     // What is called, indexed or returned stands on the same line.
-    line_bound: &["call_suffix", "indexing_suffix"],
-    line_enders: &["return"],
+    line_bound: &["call_expression", "indexing_expression", "jump_expression"],
     imports: &["import_header"],
     controls: &[
         "if_expression",
