@@ -138,7 +138,8 @@ struct Writer<'tree, 'outline> {
     /// Whether a line break was passed since the last leaf, outside and inside comments.
     newline: bool,
     newline_in_comment: bool,
-    /// Where the last leaf of a stream ended.
+    /// Where the last leaf of a stream began and ended.
+    leaf_start: usize,
     leaf_end: usize,
     /// Where the last directive ended.
     directive_end: Option<usize>,
@@ -165,6 +166,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             position: 0,
             newline: false,
             newline_in_comment: false,
+            leaf_start: 0,
             leaf_end: 0,
             directive_end: None,
             preamble_end: profile.preamble.and_then(|text| source.find(text)).unwrap_or(0),
@@ -261,7 +263,12 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
     fn lead(&mut self, node: Node<'tree>, region: usize) {
         let Some((parent, _)) = self.opened.last() else { return };
         let start = node.start_byte();
-        if self.profile.line_bound.contains(&parent.kind()) {
+        let word = self.source.get(self.leaf_start..self.leaf_end).unwrap_or_default();
+        // What stands before the first child stands before its parent, but for a preprocessor's line.
+        let is_within = start > parent.start_byte() || self.source.as_bytes().get(start) == Some(&b'#');
+        if is_within && self.profile.line_bound.contains(&parent.kind())
+            || self.profile.line_enders.contains(&word)
+        {
             let gap = self.source.get(self.position..start).unwrap_or_default();
             if self.newline || gap.contains('\n') {
                 self.regions[region].mark(Mark::Newline);
@@ -303,6 +310,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             own.named.push(from..own.bytes.len());
         }
         self.position = end;
+        self.leaf_start = start;
         self.leaf_end = end;
         self.newline = false;
         self.newline_in_comment = false;
@@ -341,6 +349,9 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         let tail = rest.split('\n').next().unwrap_or_default();
         let following = rest.get(tail.len()..).unwrap_or_default();
         let next = following.trim_start();
+        // Nobody looks for an interpreter or an encoding but in the first lines, from their first byte.
+        let is_placed = text.starts_with("#!") || text.contains("coding");
+        let line = self.source[..start].matches('\n').take(2).count();
         let blank = following[..following.len() - next.len()].matches('\n').count() > 1;
         let region = &mut self.regions[region];
         region.mark(Mark::Directive);
@@ -352,6 +363,9 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             region.text(&squeezed);
         }
         region.bytes.push(u8::from(blank));
+        if is_placed {
+            region.bytes.extend([line as u8, u8::from(line_start == start)]);
+        }
     }
 }
 

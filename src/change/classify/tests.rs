@@ -93,6 +93,64 @@ fn blocks_are_not_flat() {
 }
 
 #[test]
+fn a_line_break_ends_a_statement() {
+    let mut cases = Vec::new();
+    for value in ["(x)", "[x]", "`x`", "/x/", "+x", "-x", "x", "!x", "<b/>", "function() {}", "async () => 1"]
+    {
+        for word in ["return", "throw", "yield"] {
+            let text = |space| format!("function* f() {{\n  {word}{space}{value};\n}}\n");
+            cases.push(("a.js", text(" "), text("\n")));
+            cases.push(("a.tsx", text(" "), text("\n")));
+        }
+    }
+    for (path, text) in [
+        ("a.js", "f = async@(x) => x;\n"),
+        ("a.js", "f = async@function() {};\n"),
+        ("a.js", "class A { async@f() {} }\n"),
+        ("a.js", "a: for (;;) { break@a; }\n"),
+        ("a.js", "a: for (;;) { continue@a; }\n"),
+        ("a.js", "x@++\ny\n"),
+        ("a.ts", "type@A = 1\n"),
+        ("a.ts", "declare@module 'a' {}\n"),
+        ("a.ts", "declare@let a: number\n"),
+        ("a.ts", "abstract@class A {}\n"),
+        ("a.ts", "namespace@A {}\n"),
+        ("a.ts", "interface@A {}\n"),
+        ("a.ts", "class A { private@x = 1 }\n"),
+        ("a.ts", "class A { readonly@x = 1 }\n"),
+        ("a.ts", "class A { override@x() {} }\n"),
+        ("a.kt", "fun f(): Int { return@(1) }\n"),
+        ("a.kt", "fun f(): Int { return@1 }\n"),
+        ("a.kt", "val x = a@(1)\n"),
+        ("a.kt", "val x = a@[1]\n"),
+        ("a.kt", "val x = a@+ 1\n"),
+        ("a.rb", "def f\n  return@(1)\nend\n"),
+        ("a.rb", "def f\n  return@[1]\nend\n"),
+        ("a.rb", "def f\n  return@-1\nend\n"),
+        ("a.rb", "x.each { next@(1) }\n"),
+        ("a.rb", "def f\n  yield@(1)\nend\n"),
+        ("a.rb", "def f\n  yield@[1]\nend\n"),
+        ("a.rb", "f@-1\n"),
+        ("a.rb", "f@[1]\n"),
+        ("a.go", "package a\nfunc f() int { return@(1) }\n"),
+        ("a.go", "package a\nfunc f() { a: for { break@a } }\n"),
+    ] {
+        cases.push((path, text.replace('@', " "), text.replace('@', "\n")));
+    }
+    let labelled = |space| format!("fun f(): Int {{ return@f{space}(1) }}\n");
+    cases.push(("a.kt", labelled(" "), labelled("\n")));
+    let cases: Vec<_> = cases.iter().map(|(path, old, new)| (*path, &**old, &**new, Real)).collect();
+    check(&cases);
+    check(&[
+        ("a.js", "if (x) return (y)\n", "if (x)\n  return (y)\n", Whitespace),
+        ("a.kt", "fun f() { if (x) return 1 }\n", "fun f() {\n  if (x)\n    return 1\n}\n", Whitespace),
+        ("a.kt", "val x = a(1)\n", "val x =\n  a(1)\n", Whitespace),
+        ("a.js", "f = async (x) => x;\n", "f = async (x) =>\n  x;\n", Whitespace),
+        ("a.js", "function f() { return (x) }\n", "function f() { return (\n  x\n) }\n", Whitespace),
+    ]);
+}
+
+#[test]
 fn leaves_are_not_trimmed() {
     check(&[
         ("a.py", "x = ' foo'\n", "x = 'foo'\n", Real),
@@ -205,6 +263,10 @@ fn directives_are_real() {
         ("a.py", "f(a, b)  # noqa\n", "f(\n    a, b\n)  # noqa\n", Real),
         ("a.py", "# coding: latin-1\nx = 1\n", "x = 1\n", Real),
         ("a.py", "#!/usr/bin/python\nx = 1\n", "#!/usr/bin/python3\nx = 1\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "  #!/bin/bash\na\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "\n#!/bin/bash\na\n", Real),
+        ("a.py", "#!/usr/bin/python\nx = 1\n", "# a\n#!/usr/bin/python\nx = 1\n", Real),
+        ("a.py", "# a\n# coding: latin-1\nx = 1\n", "# a\n\n# coding: latin-1\nx = 1\n", Real),
         (
             "a.py",
             "# /// script\n# dependencies = []\n# ///\n",
