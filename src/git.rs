@@ -1,6 +1,7 @@
 //! The repository, through libgit2. Only this room knows git2; nothing here writes the index, the
 //! work tree or the stash.
 
+pub mod attributes;
 mod history;
 mod patch;
 mod path;
