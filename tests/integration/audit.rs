@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::repo::Repo;
+use crate::harness::repo::{Repo, Said};
 
 const LIB: &str = "\
 pub fn add(a: u8, b: u8) -> u8 {
@@ -206,6 +206,18 @@ fn what_cannot_be_read_is_skipped() {
         assert_eq!(commit["commit"].as_str().unwrap().len(), 40);
         assert!(commit["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{commit}");
     }
+}
+
+#[test]
+fn the_end_of_a_shallow_clone_is_no_root() {
+    let repo = history();
+    let shallow = repo.beside("shallow");
+    let url = format!("file://{}", repo.work_tree().display());
+    repo.git(["clone", "--quiet", "--depth=2", &url, shallow.to_str().unwrap()]).expect(0);
+    let mut command = repo.command_in(env!("CARGO_BIN_EXE_hookgate"), &shallow);
+    let audit = Said::from(command.args(["audit", "--format", "json"]).output().unwrap()).json();
+    assert_eq!(commits_of(&audit), 1);
+    assert_eq!(audit["skipped"][0]["reason"], "this clone is shallow and lacks its parent");
 }
 
 #[test]
