@@ -54,12 +54,14 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
     audit
 }
 
-/// The options of a replay. Without a barrier, the ledger would be opened for what is left in it.
+/// The options of a replay: as if nobody had consented to anything being sent. Then neither the ledger is
+/// opened, for what is left in it, nor are earlier reviews, whose answers would hide what the history
+/// takes.
 fn unlimited(options: Options) -> Options {
     let message = "an audit sends nothing".to_owned();
     Options {
         limits: Limits::default(),
-        barrier: Some(Barrier { reason: Reason::NoModel, message }),
+        barrier: Some(Barrier { reason: Reason::Consent, message }),
         ..options
     }
 }

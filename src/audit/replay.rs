@@ -47,6 +47,9 @@ pub(super) fn replay(
     options: &Options,
 ) -> Result<Replayed, String> {
     let said = |error: GitError| error.to_string();
+    if repository.is_cut_off(commit).map_err(said)? {
+        return Err("this clone is shallow and lacks its parent".to_owned());
+    }
     let range = Range::Commits(repository.first_parent(commit).map_err(said)?, commit);
     let report = pipeline::run(repository, range, Mode::Preview, options).map_err(said)?;
     let patches = patches(repository, range).map_err(said)?;

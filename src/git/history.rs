@@ -28,4 +28,15 @@ impl Repository {
         }
         Ok(commits)
     }
+
+    /// Whether a commit only looks like a root, since this clone is shallow and ends there.
+    ///
+    /// # Errors
+    /// A commit that cannot be read.
+    pub fn is_cut_off(&self, commit: ObjectId) -> Result<bool, GitError> {
+        let commit = self.inner.find_commit(commit.0).map_err(GitError::failed("read a commit"))?;
+        let has_parents =
+            commit.raw_header_bytes().split(|&byte| byte == b'\n').any(|it| it.starts_with(b"parent "));
+        Ok(has_parents && commit.parent_count() == 0)
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::repo::Repo;
+use crate::harness::repo::{Repo, Said};
 
 const LIB: &str = "\
 pub fn add(a: u8, b: u8) -> u8 {
@@ -97,12 +97,23 @@ fn a_rerun_says_the_same_and_nothing_is_written() {
         audit["elapsed_ms"] = 0.into();
         audit
     };
+    // With somebody to ask, a preview opens the ledger for what is left in it.
+    repo.configure_user(
+        "[providers.p]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:9\"\n\
+         [tiers]\nlocal = { provider = \"p\", model = \"m\" }\n[limits]\nday_tokens = 1\n",
+    );
     let (first, second) = (audit(&repo, &["--last", "3"]), audit(&repo, &["--last", "3"]));
     assert_eq!(commits_of(&first), 3);
     assert_eq!(without_time(first), without_time(second));
     assert_eq!(repo.git(["status", "--porcelain"]).expect(0).stdout, "");
-    let home: Vec<_> = std::fs::read_dir(repo.home()).unwrap().collect();
-    assert!(home.is_empty(), "{home:?}");
+    let mut written = vec![repo.home()];
+    while let Some(path) = written.pop() {
+        if path.is_dir() {
+            written.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            assert_eq!(path, repo.config_file());
+        }
+    }
 }
 
 /// The limits that are proposed are those that a hook run keeps: under the 90th percentile's, all
@@ -195,6 +206,18 @@ fn what_cannot_be_read_is_skipped() {
         assert_eq!(commit["commit"].as_str().unwrap().len(), 40);
         assert!(commit["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{commit}");
     }
+}
+
+#[test]
+fn the_end_of_a_shallow_clone_is_no_root() {
+    let repo = history();
+    let shallow = repo.beside("shallow");
+    let url = format!("file://{}", repo.work_tree().display());
+    repo.git(["clone", "--quiet", "--depth=2", &url, shallow.to_str().unwrap()]).expect(0);
+    let mut command = repo.command_in(env!("CARGO_BIN_EXE_hookgate"), &shallow);
+    let audit = Said::from(command.args(["audit", "--format", "json"]).output().unwrap()).json();
+    assert_eq!(commits_of(&audit), 1);
+    assert_eq!(audit["skipped"][0]["reason"], "this clone is shallow and lacks its parent");
 }
 
 #[test]
