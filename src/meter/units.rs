@@ -119,7 +119,7 @@ mod tests {
             raw_tokens: Some(70),
             sent_tokens: 20,
         };
-        record(&state, &attribution, &[dropped.clone()], UNIX_EPOCH).unwrap();
+        record(&state, &attribution, std::slice::from_ref(&dropped), UNIX_EPOCH).unwrap();
         record(&state, &attribution, &[dropped, sent], SystemTime::now()).unwrap();
         let text = std::fs::read_to_string(state.join(FILE)).unwrap();
         let rows: Vec<serde_json::Value> =
