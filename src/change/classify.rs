@@ -1,6 +1,9 @@
 //! What each change amounts to, proved on the syntax trees; everything unproved is real.
 
+mod gather;
+mod moves;
 pub(super) mod paths;
+mod test_code;
 mod unit;
 #[cfg(test)]
 mod property_tests;
@@ -9,11 +12,13 @@ mod tests;
 
 use rayon::prelude::*;
 
-use self::unit::Verdict;
+pub use self::test_code::is_test_path;
+use self::unit::{Lone, Verdict};
 use super::language::Support;
 use super::parse::Syntax;
 use super::{ChangeClass, ClassifiedChange, Content, ParsedChange, Side};
 use crate::git::FileMode;
+use crate::git::attributes::Origin;
 
 /// What the user adds to the tables of generated, vendored and other files.
 #[derive(Clone, Debug, Default)]
@@ -28,22 +33,47 @@ pub struct ClassifyOptions {
 /// Classifies every change, in parallel, and divides it into units.
 #[must_use]
 pub fn classify(changes: Vec<ParsedChange>, options: &ClassifyOptions) -> Vec<ClassifiedChange> {
-    changes.into_par_iter().map(|parsed| classify_change(parsed, options)).collect()
+    let mut divided: Vec<_> =
+        changes.into_par_iter().map(|parsed| classify_change(parsed, options)).collect();
+    moves::find(&mut divided);
+    divided.into_par_iter().map(|it| it.finish(options)).collect()
 }
 
-fn classify_change(parsed: ParsedChange, options: &ClassifyOptions) -> ClassifiedChange {
+/// A change whose units are not final: the definitions that stand on one side only may have been
+/// elsewhere in the change set.
+struct Divided {
+    change: ClassifiedChange,
+    lone: Vec<Lone>,
+}
+
+impl Divided {
+    fn finish(mut self, options: &ClassifyOptions) -> ClassifiedChange {
+        if !options.tables_only {
+            test_code::mark(&mut self.change);
+        }
+        let mut change = self.change;
+        change.units = gather::gather(change.units, &self.lone);
+        // What has no unit that is real is no more than the most that its units are.
+        if change.class == ChangeClass::Real
+            && let Some(most) = change.units.iter().max_by_key(|unit| unit.class)
+            && most.class != ChangeClass::Real
+        {
+            change.class = most.class;
+            change.because = most.because.clone();
+        }
+        change
+    }
+}
+
+fn classify_change(parsed: ParsedChange, options: &ClassifyOptions) -> Divided {
     let known = by_table(&parsed, options);
     let known = known
         .or_else(|| options.tables_only.then(|| (ChangeClass::Real, "rules only: not proved".to_owned())));
-    let (Verdict { class, because, .. }, units) = match known {
-        Some((class, because)) => {
-            let verdict = Verdict { class, because, proved: false };
-            let unit = unit::whole_file(&parsed, &verdict);
-            (verdict, unit.into_iter().collect())
-        }
+    let unit::Units { verdict: Verdict { class, because, .. }, units, lone } = match known {
+        Some((class, because)) => unit::Units::whole(&parsed, Verdict { class, because, proved: false }),
         None => unit::divide(&parsed),
     };
-    ClassifiedChange { parsed, class, because, units }
+    Divided { change: ClassifiedChange { parsed, class, because, units }, lone }
 }
 
 /// The class of a change that can be told without looking at its syntax; the first that fits.
@@ -59,6 +89,15 @@ fn by_table(parsed: &ParsedChange, options: &ClassifyOptions) -> Option<(ChangeC
     }
     if let Some((class, because)) = paths::class_of(&name) {
         return Some((class, because.to_owned()));
+    }
+    match change.origin {
+        Some(Origin::Generated) => {
+            return Some((ChangeClass::Generated, "generated, says .gitattributes".to_owned()));
+        }
+        Some(Origin::Vendored) => {
+            return Some((ChangeClass::Vendored, "third-party code, says .gitattributes".to_owned()));
+        }
+        None => {}
     }
     // A marker that the change itself brings proves nothing: anybody could opt out of review.
     if let Some(marker) = change.old.as_ref().and_then(|old| generated_marker(old.content.text()?)) {

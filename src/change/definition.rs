@@ -22,6 +22,10 @@ pub struct Definition {
     pub header: Range<usize>,
     /// Index of the enclosing definition in the outline.
     pub parent: Option<usize>,
+    /// Bytes of the word that it is called by; none where it has no name of its own, as an `impl`.
+    pub(super) identifier: Option<Range<usize>>,
+    /// The node's kind, without the wrappers around it.
+    pub(super) kind: &'static str,
     /// How many nodes of the tree are around it.
     pub(super) depth: usize,
 }
@@ -43,6 +47,27 @@ impl Outline {
         }
     }
 
+    /// The name of a definition without those around it: `login` of `impl Auth / login`.
+    #[must_use]
+    pub(super) fn own_name(&self, index: usize) -> &str {
+        let definition = &self.definitions[index];
+        let outer = definition.parent.map(|parent| self.definitions[parent].name.len() + SEPARATOR.len());
+        definition.name.get(outer.unwrap_or(0)..).unwrap_or_default()
+    }
+
+    /// The definitions directly inside another, or at the top level.
+    pub(super) fn inside(&self, parent: Option<usize>) -> impl Iterator<Item = usize> {
+        let first = parent.map_or(0, |it| it + 1);
+        (first..self.end(parent)).filter(move |&it| self.definitions[it].parent == parent)
+    }
+
+    /// One past the last definition inside another, or of all.
+    pub(super) fn end(&self, parent: Option<usize>) -> usize {
+        let Some(parent) = parent else { return self.definitions.len() };
+        let end = self.definitions[parent].range.end;
+        parent + self.definitions[parent..].partition_point(|it| it.range.start < end).max(1)
+    }
+
     /// Index of the smallest definition that contains the byte.
     #[must_use]
     pub fn enclosing(&self, byte: usize) -> Option<usize> {
@@ -56,6 +81,9 @@ impl Outline {
         Some(found)
     }
 }
+
+/// What stands between the names of a definition and of the one around it.
+const SEPARATOR: &str = " / ";
 
 struct Walk<'tree> {
     source: &'tree str,
@@ -161,7 +189,7 @@ impl<'tree> Walk<'tree> {
         let parent = self.open.last().copied();
         let own = own_name(inner, rule, self.source);
         let name = match parent {
-            Some(parent) => format!("{} / {own}", self.definitions[parent].name),
+            Some(parent) => format!("{}{SEPARATOR}{own}", self.definitions[parent].name),
             None => own,
         };
         let body = match rule.name {
@@ -180,6 +208,8 @@ impl<'tree> Walk<'tree> {
             range: leading.unwrap_or(start)..end,
             header: start..header_end.max(start),
             parent,
+            identifier: identifier(inner, rule).map(|it| it.byte_range()),
+            kind: rule.kind,
             depth,
         });
     }
@@ -234,13 +264,6 @@ fn rule_for(node: Node<'_>, profile: &'static Profile) -> Option<&'static Defini
 fn own_name(node: Node<'_>, rule: &DefinitionKind, source: &str) -> String {
     let field = |name| node.child_by_field_name(name).map(|it| text(it, source));
     let name = match rule.name {
-        Name::Field(name) | Name::WithBody(name) | Name::Assigned(name, _) => field(name),
-        Name::Child(kinds) => {
-            let mut cursor = node.walk();
-            let child = node.named_children(&mut cursor).find(|child| kinds.contains(&child.kind()));
-            child.map(|child| text(child, source))
-        }
-        Name::Declarator => declared_name(node).map(|it| text(it, source)),
         Name::Impl => field("type").map(|of| match field("trait") {
             Some(what) => format!("{what} for {of}"),
             None => of,
@@ -249,7 +272,7 @@ fn own_name(node: Node<'_>, rule: &DefinitionKind, source: &str) -> String {
             Some(of) => format!("{} / {name}", text(of, source)),
             None => name,
         }),
-        Name::Label => None,
+        _ => identifier(node, rule).map(|it| text(it, source)),
     };
     match (rule.label, name) {
         ("", Some(name)) => name,
@@ -257,6 +280,20 @@ fn own_name(node: Node<'_>, rule: &DefinitionKind, source: &str) -> String {
         (label, None) => label.to_owned(),
         (label, Some(name)) if label.ends_with('.') => format!("{label}{name}"),
         (label, Some(name)) => format!("{label} {name}"),
+    }
+}
+
+/// The node that holds the name alone.
+fn identifier<'tree>(node: Node<'tree>, rule: &DefinitionKind) -> Option<Node<'tree>> {
+    match rule.name {
+        Name::Field(name) | Name::WithBody(name) | Name::Assigned(name, _) => node.child_by_field_name(name),
+        Name::Child(kinds) => {
+            let mut cursor = node.walk();
+            node.named_children(&mut cursor).find(|child| kinds.contains(&child.kind()))
+        }
+        Name::Declarator => declared_name(node),
+        Name::Receiver => node.child_by_field_name("name"),
+        Name::Impl | Name::Label => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changed: blobs by object id, parsed once, classified with proof.
 
 pub mod collect;
+pub mod patch;
 pub mod language;
 pub mod profile;
 pub mod parse;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::git::attributes::Origin;
 use crate::git::{FileMode, ObjectId, RepoPath};
 use language::Language;
 use parse::{ParseLimits, Syntax};
@@ -81,6 +83,8 @@ pub struct Change {
     pub new: Option<Side>,
     /// Changed runs of lines without their context, in order, as `git diff` marks them.
     pub edits: Vec<Edit>,
+    /// What the repository's attributes said before this change about who writes the file.
+    pub origin: Option<Origin>,
 }
 
 impl Change {
@@ -256,7 +260,8 @@ impl ClassifiedChange {
     }
 }
 
-/// The smallest definition around changed lines: what is routed, sent and answered as one.
+/// The smallest definition around changed lines: what is routed, sent and answered as one. What is
+/// new or gone goes with the new or gone definition around it, as long as that is small.
 #[derive(Debug)]
 pub struct Unit {
     /// Names from the outside in, `impl Auth / login`, printable and on one line; `(top level)` or
@@ -276,8 +281,8 @@ pub struct Unit {
     pub added: Vec<LineRange>,
     /// Changed lines of the old side that belong to this unit, ascending, none empty.
     pub deleted: Vec<LineRange>,
-    /// What the unit leads from and to, one step a definition that it owns; none where nothing was
-    /// to be proved.
+    /// What the unit leads from and to, one step a definition that it owns; none where a proof
+    /// speaks for the whole file.
     pub steps: Vec<Step>,
     /// Old and new names, where the change does no more than to use other names.
     pub renamed: Vec<(String, String)>,

@@ -29,6 +29,9 @@ pub struct Profile {
     pub lines: &'static [&'static str],
     /// Nodes between whose children a line break means something.
     pub line_bound: &'static [&'static str],
+    /// Words after which a line break ends the statement, or makes a name of the word: the grammars
+    /// accept more line breaks there than the languages do.
+    pub line_enders: &'static [&'static str],
     /// Nodes of raw tokens, in which adjoining operators are one.
     pub token_trees: &'static [&'static str],
     /// Whether a carriage return is more than layout.

@@ -12,6 +12,12 @@ pub(crate) fn classified(path: &str, old: Option<&str>, new: Option<&str>) -> Cl
     classify(vec![parsed(path, old, new)], &ClassifyOptions::default()).pop().unwrap()
 }
 
+/// Changes of several paths, parsed and classified together.
+pub(crate) fn classified_together(files: &[(&str, Option<&str>, Option<&str>)]) -> Vec<ClassifiedChange> {
+    let changes = files.iter().map(|(path, old, new)| parsed(path, *old, *new)).collect();
+    classify(changes, &ClassifyOptions::default())
+}
+
 /// A change of one path, parsed; an absent side is `None`.
 pub(crate) fn parsed(path: &str, old: Option<&str>, new: Option<&str>) -> ParsedChange {
     let change = change(path, old, new);
@@ -35,7 +41,7 @@ pub(crate) fn change(path: &str, old: Option<&str>, new: Option<&str>) -> Change
         link: None,
     };
     let edits = edits(old.unwrap_or_default(), new.unwrap_or_default());
-    Change { old: old.map(side), new: new.map(side), edits }
+    Change { old: old.map(side), new: new.map(side), edits, origin: None }
 }
 
 /// A shortest line difference, in git's terms.

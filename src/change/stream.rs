@@ -30,6 +30,10 @@ pub struct RegionStream<'tree> {
     pub full: Hash,
     /// The stream without any trace of nested definitions.
     pub bare: Hash,
+    /// The stream as if the definition had no name, wherever it names itself.
+    pub nameless: Hash,
+    /// How many leaves the stream has.
+    pub leaves: usize,
     /// Plain comments in order.
     pub comments: Vec<Comment<'tree>>,
 }
@@ -94,6 +98,10 @@ struct Region<'tree> {
     bytes: Vec<u8>,
     /// Where nested definitions are written in `bytes`.
     nested: Vec<std::ops::Range<usize>>,
+    /// What the definition is called; empty where nothing is.
+    name: &'tree str,
+    /// Where that name is written in `bytes`.
+    named: Vec<std::ops::Range<usize>>,
     leaves: usize,
     comments: Vec<Comment<'tree>>,
 }
@@ -130,7 +138,8 @@ struct Writer<'tree, 'outline> {
     /// Whether a line break was passed since the last leaf, outside and inside comments.
     newline: bool,
     newline_in_comment: bool,
-    /// Where the last leaf of a stream ended.
+    /// Where the last leaf of a stream began and ended.
+    leaf_start: usize,
     leaf_end: usize,
     /// Where the last directive ended.
     directive_end: Option<usize>,
@@ -141,8 +150,11 @@ struct Writer<'tree, 'outline> {
 impl<'tree, 'outline> Writer<'tree, 'outline> {
     fn new(tree: &'tree SyntaxTree, outline: &'outline Outline, profile: &'static Profile) -> Self {
         let source = tree.source();
-        let mut regions = Vec::with_capacity(outline.definitions.len() + 1);
-        regions.resize_with(outline.definitions.len() + 1, Region::default);
+        let mut regions = vec![Region::default()];
+        regions.extend(outline.definitions.iter().map(|definition| {
+            let name = definition.identifier.clone().and_then(|it| source.get(it)).unwrap_or_default();
+            Region { name, ..Region::default() }
+        }));
         Self {
             source,
             outline,
@@ -154,6 +166,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             position: 0,
             newline: false,
             newline_in_comment: false,
+            leaf_start: 0,
             leaf_end: 0,
             directive_end: None,
             preamble_end: profile.preamble.and_then(|text| source.find(text)).unwrap_or(0),
@@ -208,7 +221,7 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             let bytes = &mut self.regions[outer];
             let from = bytes.bytes.len();
             bytes.mark(Mark::Definition);
-            bytes.text(definition.name.as_bytes());
+            bytes.text(self.outline.own_name(self.next).as_bytes());
             bytes.nested.push(from..bytes.bytes.len());
             self.around.push(self.next);
             self.next += 1;
@@ -250,7 +263,12 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
     fn lead(&mut self, node: Node<'tree>, region: usize) {
         let Some((parent, _)) = self.opened.last() else { return };
         let start = node.start_byte();
-        if self.profile.line_bound.contains(&parent.kind()) {
+        let word = self.source.get(self.leaf_start..self.leaf_end).unwrap_or_default();
+        // What stands before the first child stands before its parent, but for a preprocessor's line.
+        let is_within = start > parent.start_byte() || self.source.as_bytes().get(start) == Some(&b'#');
+        if is_within && self.profile.line_bound.contains(&parent.kind())
+            || self.profile.line_enders.contains(&word)
+        {
             let gap = self.source.get(self.position..start).unwrap_or_default();
             if self.newline || gap.contains('\n') {
                 self.regions[region].mark(Mark::Newline);
@@ -283,10 +301,16 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             self.regions[region].mark(Mark::Newline);
         }
         let text = &self.source.as_bytes()[start..end];
-        self.regions[region].kind(Mark::Leaf, node);
-        self.regions[region].text(text);
-        self.regions[region].leaves += 1;
+        let own = &mut self.regions[region];
+        own.kind(Mark::Leaf, node);
+        let from = own.bytes.len();
+        own.text(text);
+        own.leaves += 1;
+        if own.name.as_bytes() == text {
+            own.named.push(from..own.bytes.len());
+        }
         self.position = end;
+        self.leaf_start = start;
         self.leaf_end = end;
         self.newline = false;
         self.newline_in_comment = false;
@@ -325,6 +349,9 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         let tail = rest.split('\n').next().unwrap_or_default();
         let following = rest.get(tail.len()..).unwrap_or_default();
         let next = following.trim_start();
+        // Nobody looks for an interpreter or an encoding but in the first lines, from their first byte.
+        let is_placed = text.starts_with("#!") || text.contains("coding");
+        let line = self.source[..start].matches('\n').take(2).count();
         let blank = following[..following.len() - next.len()].matches('\n').count() > 1;
         let region = &mut self.regions[region];
         region.mark(Mark::Directive);
@@ -336,22 +363,29 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
             region.text(&squeezed);
         }
         region.bytes.push(u8::from(blank));
+        if is_placed {
+            region.bytes.extend([line as u8, u8::from(line_start == start)]);
+        }
     }
 }
 
 fn finish(region: Region<'_>) -> RegionStream<'_> {
     let full = blake3::hash(&region.bytes);
-    let bare = if region.nested.is_empty() {
-        full
-    } else {
+    let without = |parts: &[std::ops::Range<usize>], instead: &[u8]| {
+        if parts.is_empty() {
+            return full;
+        }
         let mut hasher = blake3::Hasher::new();
         let mut from = 0;
-        for nested in &region.nested {
-            hasher.update(&region.bytes[from..nested.start]);
-            from = nested.end;
+        for part in parts {
+            hasher.update(&region.bytes[from..part.start]).update(instead);
+            from = part.end;
         }
         hasher.update(&region.bytes[from..]);
         hasher.finalize()
     };
-    RegionStream { full, bare, comments: region.comments }
+    let bare = without(&region.nested, &[]);
+    // No text is so long.
+    let nameless = without(&region.named, &u64::MAX.to_le_bytes());
+    RegionStream { full, bare, nameless, leaves: region.leaves, comments: region.comments }
 }

@@ -71,8 +71,8 @@ impl<'a> Slicer<'a> {
         }
     }
 
-    /// Cuts a unit down to a level; none where the syntax proves that only comments and blank lines
-    /// changed in it.
+    /// Cuts a unit down to a level; none where it is proved that only comments and blank lines changed
+    /// in it.
     #[must_use]
     pub(super) fn render(&self, unit: &Unit, level: Level) -> Option<Rendered> {
         let mut rows = self.rows(unit)?;
@@ -129,7 +129,8 @@ impl<'a> Slicer<'a> {
             rows = self.changed(unit, Side::documented);
         }
         if rows.is_empty() {
-            if self.is_proof(unit) {
+            // Comments alone can take code away, when one begins above it and ends below.
+            if unit.proved {
                 return None;
             }
             rows = self.changed(unit, Side::raw);
@@ -224,14 +225,6 @@ impl<'a> Slicer<'a> {
             let first = if edit.old.len == 0 { edit.old.start + 1 } else { edit.old.start };
             (place + edit.new.len + old).saturating_sub(first + edit.old.len)
         }
-    }
-
-    /// Whether the syntax of every side that the unit touches can be believed.
-    fn is_proof(&self, unit: &Unit) -> bool {
-        let sound = |side: &Option<Side<'_>>| {
-            side.as_ref().and_then(Side::code).is_some_and(|code| !code.tree.root().has_error())
-        };
-        (unit.added.is_empty() || sound(&self.new)) && (unit.deleted.is_empty() || sound(&self.old))
     }
 
     /// Of a definition that is gone, its header says enough; of a file that is gone, the first line

@@ -1,7 +1,8 @@
 //! What a review of a unit is likely to be worth, for the order in which a short budget is spent.
 
 use crate::change::binding::words;
-use crate::change::{ClassifiedChange, Unit};
+use crate::change::classify::is_test_path;
+use crate::change::{ChangeClass, ClassifiedChange, Unit};
 
 use super::slice::{Kind, Rendered};
 
@@ -60,9 +61,7 @@ pub(super) fn worth(change: &ClassifiedChange, unit: &Unit, lines: &Rendered) ->
 }
 
 fn is_test(change: &ClassifiedChange, unit: &Unit) -> bool {
-    let path = String::from_utf8_lossy(change.path().as_bytes()).to_ascii_lowercase();
-    let parts = path.split(['/', '.', '_', '-']).chain(unit.name.split(|c: char| !c.is_alphanumeric()));
-    parts.into_iter().any(|part| matches!(part, "test" | "tests" | "spec" | "specs"))
+    unit.class == ChangeClass::Test || is_test_path(&change.path().to_text())
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn who_asks_for_more_sees_what_is_good_to_know_and_what_is_suppressed() {
     suppress(&mut report, "ours/stop", &comment());
     assert_eq!(plain(&report, false), "");
     insta::assert_snapshot!(plain(&report, true), @"
-      rules  a.py:1-2  (top level)  rules only
+      rules  a.py:1-2  (file)  rules only
     info[ours/print]: this prints
      --> a.py:2:1
       |

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod audit;
 mod bad_input;
 mod checks;
 mod collect;
@@ -10,8 +11,11 @@ mod commit;
 mod coverage;
 mod fix;
 mod limits;
+mod moves;
 mod output;
 mod packs;
+mod patch;
+mod policy;
 mod push;
 mod review;
 mod rules_command;

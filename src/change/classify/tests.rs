@@ -1,6 +1,6 @@
 //! The pitfalls of proving that a change means nothing, one line each.
 
-use super::{ClassifyOptions, classify_change};
+use super::{ClassifyOptions, classify};
 use crate::change::sample::{classified, parsed};
 use crate::change::{ChangeClass, Content, LineRange, Opaque};
 use ChangeClass::{Comment, Real, Whitespace};
@@ -89,6 +89,64 @@ fn blocks_are_not_flat() {
         ("a.js", "function f() {\n  return x\n}\n", "function f() {\n  return\n  x\n}\n", Real),
         ("a.js", "function f() {\n  return /* a */ x\n}\n", "function f() {\n  return /*\n*/ x\n}\n", Real),
         ("a.py", "if x:\n        f()\n        g()\n", "if x:\n        f()\n\tg()\n", Real),
+    ]);
+}
+
+#[test]
+fn a_line_break_ends_a_statement() {
+    let mut cases = Vec::new();
+    for value in ["(x)", "[x]", "`x`", "/x/", "+x", "-x", "x", "!x", "<b/>", "function() {}", "async () => 1"]
+    {
+        for word in ["return", "throw", "yield"] {
+            let text = |space| format!("function* f() {{\n  {word}{space}{value};\n}}\n");
+            cases.push(("a.js", text(" "), text("\n")));
+            cases.push(("a.tsx", text(" "), text("\n")));
+        }
+    }
+    for (path, text) in [
+        ("a.js", "f = async@(x) => x;\n"),
+        ("a.js", "f = async@function() {};\n"),
+        ("a.js", "class A { async@f() {} }\n"),
+        ("a.js", "a: for (;;) { break@a; }\n"),
+        ("a.js", "a: for (;;) { continue@a; }\n"),
+        ("a.js", "x@++\ny\n"),
+        ("a.ts", "type@A = 1\n"),
+        ("a.ts", "declare@module 'a' {}\n"),
+        ("a.ts", "declare@let a: number\n"),
+        ("a.ts", "abstract@class A {}\n"),
+        ("a.ts", "namespace@A {}\n"),
+        ("a.ts", "interface@A {}\n"),
+        ("a.ts", "class A { private@x = 1 }\n"),
+        ("a.ts", "class A { readonly@x = 1 }\n"),
+        ("a.ts", "class A { override@x() {} }\n"),
+        ("a.kt", "fun f(): Int { return@(1) }\n"),
+        ("a.kt", "fun f(): Int { return@1 }\n"),
+        ("a.kt", "val x = a@(1)\n"),
+        ("a.kt", "val x = a@[1]\n"),
+        ("a.kt", "val x = a@+ 1\n"),
+        ("a.rb", "def f\n  return@(1)\nend\n"),
+        ("a.rb", "def f\n  return@[1]\nend\n"),
+        ("a.rb", "def f\n  return@-1\nend\n"),
+        ("a.rb", "x.each { next@(1) }\n"),
+        ("a.rb", "def f\n  yield@(1)\nend\n"),
+        ("a.rb", "def f\n  yield@[1]\nend\n"),
+        ("a.rb", "f@-1\n"),
+        ("a.rb", "f@[1]\n"),
+        ("a.go", "package a\nfunc f() int { return@(1) }\n"),
+        ("a.go", "package a\nfunc f() { a: for { break@a } }\n"),
+    ] {
+        cases.push((path, text.replace('@', " "), text.replace('@', "\n")));
+    }
+    let labelled = |space| format!("fun f(): Int {{ return@f{space}(1) }}\n");
+    cases.push(("a.kt", labelled(" "), labelled("\n")));
+    let cases: Vec<_> = cases.iter().map(|(path, old, new)| (*path, &**old, &**new, Real)).collect();
+    check(&cases);
+    check(&[
+        ("a.js", "if (x) return (y)\n", "if (x)\n  return (y)\n", Whitespace),
+        ("a.kt", "fun f() { if (x) return 1 }\n", "fun f() {\n  if (x)\n    return 1\n}\n", Whitespace),
+        ("a.kt", "val x = a(1)\n", "val x =\n  a(1)\n", Whitespace),
+        ("a.js", "f = async (x) => x;\n", "f = async (x) =>\n  x;\n", Whitespace),
+        ("a.js", "function f() { return (x) }\n", "function f() { return (\n  x\n) }\n", Whitespace),
     ]);
 }
 
@@ -185,7 +243,7 @@ fn small_changes_of_meaning_are_real() {
             "a.py",
             "def f():\n    a()\n    b()\ndef g():\n    c()\n    d()\n",
             "def g():\n    c()\n    d()\ndef f():\n    a()\n    b()\n",
-            Real,
+            ChangeClass::Move,
         ),
         (
             "a.rs",
@@ -205,6 +263,10 @@ fn directives_are_real() {
         ("a.py", "f(a, b)  # noqa\n", "f(\n    a, b\n)  # noqa\n", Real),
         ("a.py", "# coding: latin-1\nx = 1\n", "x = 1\n", Real),
         ("a.py", "#!/usr/bin/python\nx = 1\n", "#!/usr/bin/python3\nx = 1\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "  #!/bin/bash\na\n", Real),
+        ("a.sh", "#!/bin/bash\na\n", "\n#!/bin/bash\na\n", Real),
+        ("a.py", "#!/usr/bin/python\nx = 1\n", "# a\n#!/usr/bin/python\nx = 1\n", Real),
+        ("a.py", "# a\n# coding: latin-1\nx = 1\n", "# a\n\n# coding: latin-1\nx = 1\n", Real),
         (
             "a.py",
             "# /// script\n# dependencies = []\n# ///\n",
@@ -294,23 +356,9 @@ fn each_definition_is_judged_alone() {
     three | real | -11+1 + | deleted
     four | real | - +12+1 | added
     ");
-    insta::assert_snapshot!(units("a.rs", None, Some(old)), @r"
-    (top level) | real | - +1+2 | added
-    one | real | - +3+4 | added
-    two | real | - +7+4 | added
-    three | real | - +11+1 | added
-    ");
+    insta::assert_snapshot!(units("a.rs", None, Some(old)), @"(file) | real | - +1+11 | added");
     insta::assert_snapshot!(units("a.lua", Some("x = 1\n"), Some("x = 2\n")), @"(file) | real | -1+1 +1+1 | no grammar: sent as text");
     insta::assert_snapshot!(units("a.py", Some("def f():\n    x = 1\n"), Some("def f():\n    x = (1\n")), @"f | real | -2+1 +2+1 | changed; not proved: python does not parse");
-}
-
-#[test]
-fn moves_are_not_proved() {
-    let (one, two) = ("def one():\n    a()\n    b()\n    c()\n\n", "def two():\n    d()\n\n");
-    let change = classified("a.py", Some(&format!("{one}{two}")), Some(&format!("{two}{one}")));
-    assert_eq!(change.units.len(), 1, "{:?}", change.units);
-    assert_eq!(change.units[0].class, Real);
-    assert_eq!(change.units[0].because, "moved");
 }
 
 /// A definition that goes away shifts the count of those of the same name, not those themselves.
@@ -381,7 +429,8 @@ fn excluded_paths_are_not_reviewed() {
     let glob = globset::Glob::new("gen/**").unwrap();
     let excluded = globset::GlobSet::builder().add(glob).build().unwrap();
     let options = ClassifyOptions { excluded, tables_only: false };
-    let change = classify_change(parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}")), &options);
+    let change = parsed("gen/a.rs", Some("fn a() {}"), Some("fn b() {}"));
+    let change = classify(vec![change], &options).pop().unwrap();
     assert_eq!(change.class, ChangeClass::Vendored);
 }
 
@@ -396,6 +445,6 @@ fn a_change_without_lines_has_no_units() {
     }
     let mut change = parsed("a.png", None, Some(""));
     change.change.new.as_mut().unwrap().content = Content::Opaque(Opaque::Binary);
-    let change = classify_change(change, &ClassifyOptions::default());
+    let change = classify(vec![change], &ClassifyOptions::default()).pop().unwrap();
     assert_eq!((change.class, change.because.as_str()), (ChangeClass::Opaque, "binary"));
 }

@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::why_unproved;
-use crate::change::definition::Outline;
+use crate::change::definition::{Definition, Outline};
 use crate::change::parse::SyntaxTree;
 use crate::change::stream::{Comment, Streams};
-use crate::change::{ChangeClass, Edit, LineRange, Opaque, ParsedChange, Side, Unit};
+use crate::change::{ChangeClass, Content, Edit, LineRange, Opaque, ParsedChange, Side, Step, Unit};
 
 mod lines;
+mod lone;
 mod pair;
+mod place;
 
 use lines::Lines;
+pub(super) use lone::{Identity, Lone};
 use pair::Pairs;
 
 /// What a unit, or a whole file, amounts to.
@@ -37,7 +40,13 @@ impl Verdict {
 
 /// The one unit of a change that is not divided; none where no line changed.
 pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Unit> {
+    const NAME: &str = "(file)";
     let change = &parsed.change;
+    let step = || Step {
+        name: NAME.to_owned(),
+        old: change.old.as_ref().map(hash_of_file),
+        new: change.new.as_ref().map(hash_of_file),
+    };
     let extent = |side: &Option<Side>| side.as_ref()?.content.text().map(|text| 0..text.len());
     let collect = |ranges: &mut dyn Iterator<Item = LineRange>| {
         let mut merged = Vec::new();
@@ -45,7 +54,7 @@ pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Uni
         merged
     };
     (!change.edits.is_empty()).then(|| Unit {
-        name: "(file)".to_owned(),
+        name: NAME.to_owned(),
         class: verdict.class,
         because: verdict.because.clone(),
         proved: verdict.proved,
@@ -53,9 +62,18 @@ pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Uni
         new: extent(&change.new),
         added: collect(&mut change.edits.iter().map(|edit| edit.new)),
         deleted: collect(&mut change.edits.iter().map(|edit| edit.old)),
-        steps: Vec::new(),
+        steps: if verdict.proved { Vec::new() } else { vec![step()] },
         renamed: Vec::new(),
     })
+}
+
+/// Identity of a side of which no syntax is known.
+fn hash_of_file(side: &Side) -> blake3::Hash {
+    match &side.content {
+        Content::Text(text) => blake3::hash(text.as_bytes()),
+        // What is not read as it is written is known by its object alone.
+        Content::Lossy(_) | Content::Opaque(_) => blake3::hash(side.id.to_string().as_bytes()),
+    }
 }
 
 pub(super) fn describe(what: Opaque) -> &'static str {
@@ -73,11 +91,41 @@ struct Parsed<'a> {
     tree: &'a SyntaxTree,
     outline: Outline,
     lines: Lines<'a>,
+    /// None where nothing can be proved.
+    streams: Option<Streams<'a>>,
 }
 
 impl<'a> Parsed<'a> {
     fn new(tree: &'a SyntaxTree) -> Self {
-        Self { tree, outline: Outline::of(tree), lines: Lines::new(tree.source()) }
+        let outline = Outline::of(tree);
+        let streams = Streams::of(tree, &outline);
+        Self { tree, outline, lines: Lines::new(tree.source()), streams }
+    }
+
+    fn definition(&self, region: usize) -> Option<&Definition> {
+        self.outline.definitions.get(region.checked_sub(1)?)
+    }
+
+    /// The region around another.
+    fn around(&self, region: usize) -> usize {
+        self.definition(region).and_then(|it| it.parent).map_or(0, |parent| parent + 1)
+    }
+
+    fn name(&self, region: usize) -> &str {
+        self.definition(region).map_or("(top level)", |it| &it.name)
+    }
+
+    /// Bytes of a region, with those inside it.
+    fn range(&self, region: usize) -> Range<usize> {
+        self.definition(region).map_or(0..self.tree.source().len(), |it| it.range.clone())
+    }
+
+    /// What a region says, without layout and plain comments where the syntax is sound.
+    fn hash(&self, region: usize) -> blake3::Hash {
+        match &self.streams {
+            Some(streams) => streams.regions[region].full,
+            None => blake3::hash(&self.tree.source().as_bytes()[self.range(region)]),
+        }
     }
 
     /// The region around a byte, counted as in streams: 0 is the top level.
@@ -87,32 +135,41 @@ impl<'a> Parsed<'a> {
 }
 
 /// Class and units of a change that no table knows.
-pub(super) fn divide(parsed: &ParsedChange) -> (Verdict, Vec<Unit>) {
+pub(super) fn divide(parsed: &ParsedChange) -> Units {
     let unproved = why_unproved(parsed.new()).or_else(|| why_unproved(parsed.old()));
     let old = parsed.old().and_then(|it| it.tree());
     let new = parsed.new().and_then(|it| it.tree());
     let is_text = |side: &Option<Side>, tree: Option<&SyntaxTree>| side.is_some() && tree.is_none();
     if is_text(&parsed.change.old, old) || is_text(&parsed.change.new, new) {
-        let verdict = Verdict::real(unproved.as_deref().unwrap_or("one side has no lines"));
-        let unit = whole_file(parsed, &verdict);
-        return (verdict, unit.into_iter().collect());
+        return Units::whole(parsed, Verdict::real(unproved.as_deref().unwrap_or("one side has no lines")));
     }
     let old = old.map(Parsed::new);
     let new = new.map(Parsed::new);
-    let streams = match (&old, &new) {
-        (Some(old), Some(new)) if old.tree.language() == new.tree.language() => {
-            Streams::of(old.tree, &old.outline).zip(Streams::of(new.tree, &new.outline))
-        }
-        _ => None,
-    };
-    if let (Some((before, after)), Some(old), Some(new)) = (&streams, &old, &new)
+    let division = Division { old, new, path: parsed.change.path().to_text(), unproved };
+    if let (Some((before, after)), Some(old), Some(new)) = (division.streams(), &division.old, &division.new)
         && let Some(verdict) = whole_proof(before, after, &old.outline, &new.outline)
     {
-        let unit = whole_file(parsed, &verdict);
-        return (verdict, unit.into_iter().collect());
+        return Units::whole(parsed, verdict);
     }
-    let units = Division { old, new, streams, unproved: unproved.clone() }.run(parsed);
-    (Verdict::real(unproved.as_deref().unwrap_or(summary(parsed))), units)
+    let (units, lone) = division.run(parsed);
+    let verdict = Verdict::real(division.unproved.as_deref().unwrap_or(summary(parsed)));
+    Units { verdict, units, lone }
+}
+
+/// A change divided into units.
+pub(super) struct Units {
+    /// What the file as a whole amounts to.
+    pub(super) verdict: Verdict,
+    pub(super) units: Vec<Unit>,
+    /// Definitions that stand on one side only.
+    pub(super) lone: Vec<Lone>,
+}
+
+impl Units {
+    pub(super) fn whole(parsed: &ParsedChange, verdict: Verdict) -> Self {
+        let units = whole_file(parsed, &verdict).into_iter().collect();
+        Self { verdict, units, lone: Vec::new() }
+    }
 }
 
 fn summary(parsed: &ParsedChange) -> &'static str {
@@ -169,7 +226,7 @@ fn differing(old: &[Comment<'_>], new: &[Comment<'_>]) -> usize {
 }
 
 /// Appends a line to ascending ranges.
-fn push_line(ranges: &mut Vec<LineRange>, line: u32) {
+pub(super) fn push_line(ranges: &mut Vec<LineRange>, line: u32) {
     match ranges.last_mut() {
         Some(last) if last.last() + 1 == line => last.len += 1,
         _ => ranges.push(LineRange { start: line, len: 1 }),
@@ -180,7 +237,8 @@ fn push_line(ranges: &mut Vec<LineRange>, line: u32) {
 struct Division<'a> {
     old: Option<Parsed<'a>>,
     new: Option<Parsed<'a>>,
-    streams: Option<(Streams<'a>, Streams<'a>)>,
+    /// Where the file is.
+    path: String,
     unproved: Option<String>,
 }
 
@@ -203,8 +261,39 @@ impl Owned {
     }
 }
 
+/// For each pair whether the definitions inside it are in the same order on both sides: several of
+/// one name may have changed places, which the names do not tell.
+fn in_order(old: &Parsed<'_>, new: &Parsed<'_>, pairs: &Pairs) -> Vec<bool> {
+    let mut in_order = vec![true; pairs.all.len()];
+    let mut last = vec![0; pairs.all.len()];
+    for region in 1..pairs.of_old.len() {
+        let around = pairs.of_old[old.around(region)];
+        let Some(target) = pairs.all[pairs.of_old[region]].new else { continue };
+        in_order[around] &= last[around] < target && pairs.of_new[new.around(target)] == around;
+        last[around] = target;
+    }
+    in_order
+}
+
+/// What is known of every pair, where anything in the file can be proved.
+struct Proofs {
+    /// Whether it says the same on both sides, at the same place.
+    proved: Vec<bool>,
+    /// Whether it has not moved past another that has not.
+    anchored: Vec<bool>,
+}
+
 impl<'a> Division<'a> {
-    fn run(&self, parsed: &ParsedChange) -> Vec<Unit> {
+    /// The streams of both sides, where they can be compared.
+    fn streams(&self) -> Option<(&Streams<'a>, &Streams<'a>)> {
+        let (old, new) = self.old.as_ref().zip(self.new.as_ref())?;
+        if old.tree.language() != new.tree.language() {
+            return None;
+        }
+        old.streams.as_ref().zip(new.streams.as_ref())
+    }
+
+    fn run(&self, parsed: &ParsedChange) -> (Vec<Unit>, Vec<Lone>) {
         let edits = &parsed.change.edits;
         let kept = match (&self.old, &self.new) {
             (Some(old), Some(_)) => lines::kept(old.lines.count(), edits),
@@ -214,24 +303,27 @@ impl<'a> Division<'a> {
         let (owned, order) = self.assign(edits, &pairs);
         let proofs = self.proofs(&pairs, &owned, &kept);
         let unit = |index: usize| {
-            let verdict = self.verdict(&pairs, proofs.as_deref(), &owned[index], index);
+            let verdict = self.verdict(&pairs, proofs.as_ref(), &owned[index], index);
             let pair = &pairs.all[index];
-            let (old, new) = (region_of(&self.old, pair.old), region_of(&self.new, pair.new));
-            let name = new.as_ref().or(old.as_ref()).map_or("(top level)", |(name, _)| name);
+            let (old, new) = (self.old.as_ref().zip(pair.old), self.new.as_ref().zip(pair.new));
+            let name = new.or(old).map_or("(top level)", |(side, region)| side.name(region));
+            let hash = |side: Option<(&Parsed<'_>, usize)>| side.map(|(side, region)| side.hash(region));
             Unit {
                 name: name.to_owned(),
                 class: verdict.class,
                 because: verdict.because,
                 proved: verdict.proved,
-                old: old.as_ref().map(|(_, range)| range.clone()),
-                new: new.as_ref().map(|(_, range)| range.clone()),
+                old: old.map(|(side, region)| side.range(region)),
+                new: new.map(|(side, region)| side.range(region)),
                 added: owned[index].added.clone(),
                 deleted: owned[index].deleted.clone(),
-                steps: Vec::new(),
+                steps: vec![Step { name: name.to_owned(), old: hash(old), new: hash(new) }],
                 renamed: Vec::new(),
             }
         };
-        order.into_iter().map(unit).collect()
+        let units = order.iter().map(|&index| unit(index)).collect();
+        let lone = self.lone(&pairs, &owned, &order);
+        (units, lone)
     }
 
     /// Gives every changed line to one pair; the order is that of each pair's first line.
@@ -282,12 +374,12 @@ impl<'a> Division<'a> {
         (owned, order)
     }
 
-    /// For each pair whether it says the same on both sides, at the same place. None where nothing
-    /// in this file can be proved: a definition differs although none of its lines changed, or a
-    /// line that did not change has come into another definition (as when code is commented out from
-    /// afar), so that the changed lines mean more than the definitions they stand in.
-    fn proofs(&self, pairs: &Pairs, owned: &[Owned], kept: &[Option<u32>]) -> Option<Vec<bool>> {
-        let (before, after) = self.streams.as_ref()?;
+    /// What can be proved of each pair. None where nothing in this file can be: a definition differs
+    /// although none of its lines changed, or a line that did not change has come into another
+    /// definition (as when code is commented out from afar), so that the changed lines mean more than
+    /// the definitions they stand in.
+    fn proofs(&self, pairs: &Pairs, owned: &[Owned], kept: &[Option<u32>]) -> Option<Proofs> {
+        let (before, after) = self.streams()?;
         let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
         let mut same = vec![false; pairs.all.len()];
         for (index, pair) in pairs.all.iter().enumerate() {
@@ -315,6 +407,7 @@ impl<'a> Division<'a> {
                 return None;
             }
         }
+        let in_order = in_order(old, new, pairs);
         // Outer definitions come before inner ones. Where the outer one says the same on both sides
         // and has not moved, neither have those inside it.
         let mut settled = vec![false; pairs.all.len()];
@@ -323,13 +416,13 @@ impl<'a> Division<'a> {
         for (region, definition) in old.outline.definitions.iter().enumerate() {
             let index = pairs.of_old[region + 1];
             let around = pairs.of_old[definition.parent.map_or(0, |it| it + 1)];
-            settled[index] = same[index] && settled[around];
-            proved[index] = same[index] && (anchored[index] || settled[around]);
+            settled[index] = same[index] && settled[around] && in_order[around];
+            proved[index] = same[index] && (anchored[index] || settled[index]);
         }
-        Some(proved)
+        Some(Proofs { proved, anchored })
     }
 
-    fn verdict(&self, pairs: &Pairs, proofs: Option<&[bool]>, owned: &Owned, index: usize) -> Verdict {
+    fn verdict(&self, pairs: &Pairs, proofs: Option<&Proofs>, owned: &Owned, index: usize) -> Verdict {
         let real = Verdict::real;
         if self.old.is_none() {
             return real("added");
@@ -345,9 +438,9 @@ impl<'a> Division<'a> {
         if let Some(because) = &self.unproved {
             return real(&format!("changed; not proved: {because}"));
         }
-        let Some((before, after)) = &self.streams else { return real("the language changed") };
+        let Some((before, after)) = self.streams() else { return real("the language changed") };
         let (before, after) = (&before.regions[old], &after.regions[new]);
-        let Some(proved) = proofs else {
+        let Some(proofs) = proofs else {
             return real(match before.full == after.full {
                 true => "same syntax, but its lines change what is around it",
                 false => "changed logic",
@@ -357,26 +450,14 @@ impl<'a> Division<'a> {
             return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
         }
         if before.full != after.full {
-            return real("changed logic");
+            return self.reordered(pairs, proofs, owned, index);
         }
-        if !proved[index] {
-            return real("moved");
+        if !proofs.proved[index] {
+            return self.moved(pairs, proofs, owned, index);
         }
-        if !owned.touched.iter().all(|&other| proved[other]) {
+        if !owned.touched.iter().all(|&other| proofs.proved[other]) {
             return real("same syntax, but a line is shared with a changed definition");
         }
         proof(differing(&before.comments, &after.comments), after.full)
     }
-}
-
-/// Name and bytes of a region; the top level has no name, and the bytes of the whole file.
-fn region_of<'a>(side: &'a Option<Parsed<'_>>, region: Option<usize>) -> Option<(&'a str, Range<usize>)> {
-    let side = side.as_ref()?;
-    Some(match region?.checked_sub(1) {
-        None => ("(top level)", 0..side.tree.source().len()),
-        Some(index) => {
-            let definition = &side.outline.definitions[index];
-            (&definition.name, definition.range.clone())
-        }
-    })
 }

@@ -50,6 +50,7 @@ const EMPTY: Profile = Profile {
     atoms: &[],
     lines: &[],
     line_bound: &[],
+    line_enders: &[],
     token_trees: &[],
     carriage_return_counts: false,
     tabs_count: false,
@@ -121,6 +122,30 @@ static PYTHON: Profile = Profile {
 };
 
 const JS_COMMENTS: &[&str] = &["comment", "html_comment"];
+// Before `(`, `[`, an operator or a template the grammars read on over any line break.
+const JS_LINE_ENDERS: &[&str] = &["return", "throw", "yield", "break", "continue", "async"];
+const TS_LINE_ENDERS: &[&str] = &[
+    "return",
+    "throw",
+    "yield",
+    "break",
+    "continue",
+    "async",
+    "abstract",
+    "accessor",
+    "asserts",
+    "declare",
+    "global",
+    "interface",
+    "module",
+    "namespace",
+    "override",
+    "private",
+    "protected",
+    "public",
+    "readonly",
+    "type",
+];
 const JS_DIRECTIVES: &[&str] = &[
     "@ts-",
     "@type",
@@ -191,6 +216,7 @@ static JAVASCRIPT: Profile = Profile {
     directives: JS_DIRECTIVES,
     directive_starts: JS_STARTS,
     atoms: JS_ATOMS,
+    line_enders: JS_LINE_ENDERS,
     imports: &["import_statement"],
     controls: JS_CONTROLS,
     bodies: JS_BODIES,
@@ -233,6 +259,7 @@ const JAVASCRIPT_BASE: Profile = Profile {
     directives: JS_DIRECTIVES,
     directive_starts: JS_STARTS,
     atoms: JS_ATOMS,
+    line_enders: TS_LINE_ENDERS,
     imports: &["import_statement", "import_alias"],
     controls: JS_CONTROLS,
     bodies: JS_BODIES,
@@ -550,6 +577,8 @@ static KOTLIN: Profile = Profile {
     comments: &["line_comment", "multiline_comment"],
     directives: &["ktlint", "detekt", "@formatter", "@suppress"],
     atoms: &["string_literal", "character_literal"],
+    // What is called, indexed or returned stands on the same line.
+    line_bound: &["call_expression", "indexing_expression", "jump_expression"],
     imports: &["import_header"],
     controls: &[
         "if_expression",

@@ -62,6 +62,17 @@ fn rust_change() -> ClassifiedChange {
 }
 
 #[test]
+fn comments_that_take_code_away_are_shown() {
+    let (old, new) =
+        ("fn f() {\n    a();\n    b();\n}\n", "fn f() {\n    a();\n    /*\n    b();\n    */\n}\n");
+    insta::assert_snapshot!(rendered(&classified("a.rs", Some(old), Some(new)), Level::Lines), @r"
+    [f]
+    3+/*
+    5+*/
+    ");
+}
+
+#[test]
 fn rust_lines() {
     insta::assert_snapshot!(rendered(&rust_change(), Level::Lines), @r"
     [impl Auth<T> / login]
@@ -326,11 +337,9 @@ fn what_is_new_is_all_of_it() {
     let new = "use a::b;\n\n/// Why.\nfn f() -> u8 {\n    // how\n    b()\n}\n";
     let change = classified("a.rs", None, Some(new));
     insta::assert_snapshot!(rendered(&change, Level::Slice), @r"
-    [(top level)]
+    [(file)]
     #+1
      use a::b;
-    [f]
-    #+4
      fn f() -> u8 {
          b()
      }
