@@ -6,9 +6,10 @@ use tree_sitter::Node;
 
 use super::side::Code;
 use crate::change::binding::{package_of, words};
+use crate::change::language::Language;
 
 /// The imports that bind one of the `used` names, in the words of the language, each on one line and
-/// lists cut down to what is used. `is_shown` tells the rows (from 0) that are sent anyway.
+/// lists cut down to what is used. Names of the standard library explain themselves. `is_shown` tells the rows (from 0) that are sent anyway.
 #[must_use]
 pub(super) fn used(code: &Code<'_>, used: &HashSet<&str>, is_shown: impl Fn(usize) -> bool) -> Vec<String> {
     let reader = Reader { code, used };
@@ -16,6 +17,7 @@ pub(super) fn used(code: &Code<'_>, used: &HashSet<&str>, is_shown: impl Fn(usiz
     let hidden = code.imports.iter().filter(|node| !rows(node).any(&is_shown));
     hidden
         .filter_map(|&node| reader.cut(node).text)
+        .filter(|text| !is_standard(code.tree.language(), text))
         .map(|text| text.trim_end_matches(';').to_owned())
         .collect()
 }
@@ -124,7 +126,56 @@ impl Reader<'_> {
     }
 
     fn kept(&self, text: &str, binds: Option<&str>) -> Option<String> {
-        binds.filter(|name| self.used.contains(name)).map(|_| one_line(text))
+        let is_standard =
+            self.code.tree.language() == Language::Go && !text.contains('.') && text.starts_with('"');
+        binds.filter(|name| self.used.contains(name) && !is_standard).map(|_| one_line(text))
+    }
+}
+
+/// Whether an import is one of the language's standard library.
+fn is_standard(language: Language, import: &str) -> bool {
+    const PYTHON: [&str; 32] = [
+        "__future__",
+        "abc",
+        "asyncio",
+        "builtins",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "errno",
+        "functools",
+        "gettext",
+        "inspect",
+        "io",
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "operator",
+        "os",
+        "pathlib",
+        "random",
+        "re",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "types",
+        "typing",
+        "warnings",
+    ];
+    let mut words = words(import).skip_while(|word| matches!(*word, "import" | "use" | "from" | "static"));
+    let first = words.next().unwrap_or_default();
+    match language {
+        Language::Rust => matches!(first, "std" | "core" | "alloc"),
+        Language::Java => matches!(first, "java" | "javax"),
+        Language::Kotlin => matches!(first, "java" | "javax" | "kotlin"),
+        Language::Python => PYTHON.contains(&first) && !import.starts_with("from ."),
+        _ => false,
     }
 }
 

@@ -252,14 +252,14 @@ fn key_lines(text: &str) -> Vec<Range<usize>> {
 /// Length of the base64 in a line of a key block as it stands in files, string literals, comments
 /// and diffs; none for a line of another kind.
 fn key_material(line: &str) -> Option<usize> {
-    let line = line.trim_start_matches(|c: char| c.is_whitespace() || "\"'`#*|>-".contains(c));
+    let line = line.trim_start_matches(|c: char| c.is_whitespace() || "\"'`#*|>-~".contains(c));
     let line = line.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,;)\\+".contains(c));
     let line = line.strip_suffix("\\n").unwrap_or(line).trim_end_matches('\\');
     let is_header =
         line.starts_with("Proc-Type:") || line.starts_with("DEK-Info:") || line.starts_with("Comment:");
     // A rendered line begins with its number and a mark, or is a placeholder already.
     let bare = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    let bare = bare.trim_start_matches(|c: char| c.is_whitespace() || c == '-');
+    let bare = bare.trim_start_matches(|c: char| c.is_whitespace() || "-~".contains(c));
     let is_base64 = bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     if is_base64 { Some(bare.len()) } else { is_header.then_some(0) }
 }

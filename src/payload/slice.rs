@@ -9,7 +9,8 @@
 //! +    audit(&row);
 //! ```
 //!
-//! Added lines carry a plus, deleted ones a dash, context a blank. The first line of each run of
+//! Added lines carry a plus, deleted ones a dash, context a blank, and a tilde those that are only
+//! indented differently. The first line of each run of
 //! changes carries its number too, and so does each twelfth after it: what a finding quotes tells
 //! the lines in between apart. Where lines were deleted and none came, the number is that of the
 //! line which stands there now. Where all lines are added they need no plus: the title says it
@@ -114,7 +115,7 @@ impl<'a> Slicer<'a> {
         let says_something = rows.iter().any(|row| row.text.contains(char::is_alphanumeric));
         let mut edit = String::new();
         for row in &rows {
-            edit.push(if row.old.is_some() { '-' } else { '+' });
+            edit.push_str(row.kind.mark());
             edit.extend(row.text.split_whitespace().flat_map(|word| [word, " "]));
             edit.push('\n');
         }
@@ -137,6 +138,7 @@ impl<'a> Slicer<'a> {
         if unit.new.is_none() {
             self.keep_signature(unit, &mut rows);
         }
+        self.join_shifted(unit, &mut rows);
         Some(rows)
     }
 
@@ -170,6 +172,34 @@ impl<'a> Slicer<'a> {
         rows
     }
 
+    /// Lines that differ in nothing but their indentation, or in what is not sent of them, are one line
+    /// instead of a deleted and an added one.
+    fn join_shifted(&self, unit: &Unit, rows: &mut Vec<Row<'_>>) {
+        let first_deleted = rows.iter().position(|row| row.old.is_some()).unwrap_or(rows.len());
+        let (added, deleted) = rows.split_at_mut(first_deleted);
+        let mut joined = HashSet::new();
+        let mut edit = 0;
+        for range in &unit.added {
+            let after = self.edits.partition_point(|edit| edit.new.start <= range.start);
+            if after == edit {
+                continue;
+            }
+            edit = after;
+            let Edit { old, new } = self.edits[edit - 1];
+            let from = added.partition_point(|row| row.at < new.start);
+            let to = added.partition_point(|row| row.at <= new.last());
+            let gone = deleted.partition_point(|row| row.old < Some(old.start))
+                ..deleted.partition_point(|row| row.old <= Some(old.last()));
+            let added = &mut added[from..to];
+            let deleted = &deleted[gone.start.min(gone.end)..gone.end];
+            for (left, right) in write::same_lines(deleted, added) {
+                joined.extend(deleted[left].old);
+                added[right].kind = Kind::Shifted;
+            }
+        }
+        rows.retain(|row| row.old.is_none_or(|line| !joined.contains(&line)));
+    }
+
     /// A definition that is new is sent in one piece, with the few lines of it for which the
     /// difference happens to find others on the old side.
     fn complete<'s>(&'s self, unit: &Unit, new: &'s Side<'a>, rows: &mut Vec<Row<'s>>) {
@@ -178,7 +208,7 @@ impl<'a> Slicer<'a> {
         }
         let is_found = |line: &u32| !self.is_changed(*line) && new.is_code(*line);
         let found: Vec<u32> = self.bounds(unit, new).filter(is_found).collect();
-        if found.len() * 2 <= rows.len() {
+        if found.len() <= rows.len() {
             let found = found.into_iter().filter_map(|line| Some((line, new.text(line)?)));
             rows.extend(found.map(|(line, text)| Row::new(new, line, Kind::Added, text)));
         }
@@ -225,17 +255,15 @@ impl<'a> Slicer<'a> {
         unit.new.as_ref().map_or(1..new.line_count() + 1, |bytes| new.lines_of(bytes))
     }
 
-    /// The nearest line of code on both sides of every changed run, unless it changed itself or is no
-    /// more than a bracket.
+    /// The nearest line of code before every changed run, and after one that only takes lines away,
+    /// unless it changed itself or is no more than a bracket.
     fn neighbours(&self, unit: &Unit, new: &Side<'_>, rows: &[Row<'_>], context: &mut BTreeSet<u32>) {
         let bounds = self.bounds(unit, new);
         let added = added(rows);
         for row in rows {
-            let next = if row.old.is_some() { row.at } else { row.at + 1 };
             let before = (bounds.start..row.at).rev().find(|&line| new.is_code(line));
-            let after = (next.max(bounds.start)..bounds.end).find(|&line| new.is_code(line));
-            for line in before.into_iter().chain(after) {
-                // A bracket alone says nothing.
+            let after = (row.at.max(bounds.start)..bounds.end).find(|&line| new.is_code(line));
+            for line in before.into_iter().chain(after.filter(|_| row.old.is_some())) {
                 let says = |text: Cow<'_, str>| text.contains(char::is_alphanumeric);
                 if !added.contains(&line) && !self.is_changed(line) && new.text(line).is_some_and(says) {
                     context.insert(line);
@@ -387,9 +415,18 @@ impl<'a> Row<'a> {
     }
 }
 
+impl AsRef<str> for Row<'_> {
+    /// The text without indentation; nothing of a line that begins within a string, where white space
+    /// is content.
+    fn as_ref(&self) -> &str {
+        if self.in_atom { "" } else { self.text.trim() }
+    }
+}
+
 /// The added lines among the rows.
 fn added(rows: &[Row<'_>]) -> HashSet<u32> {
-    rows.iter().filter(|row| row.kind == Kind::Added).map(|row| row.at).collect()
+    let is_added = |row: &&Row<'_>| matches!(row.kind, Kind::Added | Kind::Shifted);
+    rows.iter().filter(is_added).map(|row| row.at).collect()
 }
 
 fn stem(path: &str) -> String {

@@ -99,7 +99,6 @@ fn rust_slice() {
     -            return Err(Denied);
     -        }
     17+        seen.insert(3, 4);
-             audit(&row);
     ");
 }
 
@@ -196,7 +195,6 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
          c();
     -    p(x);
     8+    p(y);
-         d();
     ");
     insta::assert_snapshot!(slice("a.c", c, 'z'), @r"
     [f]
@@ -221,7 +219,6 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
                  b()
     -            p(x)
     7+            p(y)
-                 c()
     ");
     insta::assert_snapshot!(slice("a.py", python, 'z'), @r"
     [f]
@@ -351,6 +348,39 @@ fn what_is_new_is_all_of_it() {
 }
 
 #[test]
+fn a_line_that_is_only_indented_anew_is_sent_once() {
+    let old = "def f(a):\n    b(a)\n    c(a)  # why\n    return a\n";
+    let new = "def f(a):\n    if a:\n        b(a)\n        c(a)\n        d(a)\n    return a\n";
+    insta::assert_snapshot!(rendered(&classified("a.py", Some(old), Some(new)), Level::Lines), @r"
+    [f]
+    # f
+    2+if a:
+    ~    b(a)
+    ~    c(a)
+    +    d(a)
+    ");
+}
+
+#[test]
+fn a_definition_that_is_new_is_one_piece() {
+    let old = "fn f() {\n    a();\n    b();\n}\n";
+    let new = "fn f() {\n    a();\n}\n\nfn g() {\n    one();\n    b();\n}\n";
+    insta::assert_snapshot!(rendered(&classified("a.rs", Some(old), Some(new)), Level::Slice), @r"
+    [f]
+    #
+     fn f() {
+         a();
+    3+}
+    [g]
+    #+5
+     fn g() {
+         one();
+         b();
+     }
+    ");
+}
+
+#[test]
 fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
     let old = "fn f() {\n    // one\n    a();\n}\n";
     let new = old.replace("one", "two");
@@ -366,7 +396,6 @@ fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
      fn f() {
     -    // one
     2+    // two
-         a();
     ");
     let broken = format!("{new}fn g( {{\n");
     let broken = classified("a.rs", Some(&format!("{old}fn g( {{\n")), Some(&broken));
@@ -382,6 +411,7 @@ fn program() -> impl Strategy<Value = Vec<&'static str>> {
 fn line() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "x = 1",
+        "    x = 1",
         "y = f(x)",
         "# a",
         "",
@@ -416,7 +446,7 @@ proptest! {
         let slicer = Slicer::of(&change, &mut redactor.session());
         for unit in &change.units {
             let sent = slicer.render(unit, level).map_or(Vec::new(), |rendered| rendered.lines);
-            let added = sent.iter().filter(|line| line.kind == Kind::Added);
+            let added = sent.iter().filter(|line| matches!(line.kind, Kind::Added | Kind::Shifted));
             let numbers: Vec<u32> = added.clone().filter_map(|line| line.number).collect();
             prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "ascending, each once");
             for number in lines(&unit.added) {

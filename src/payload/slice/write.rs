@@ -34,6 +34,8 @@ pub(in crate::payload) enum Kind {
     Added,
     /// Taken away by the change.
     Deleted,
+    /// Added in the place of one that says the same, its indentation and what is not sent aside.
+    Shifted,
     /// Not changed.
     Context,
     /// Lines left out.
@@ -44,7 +46,19 @@ impl Kind {
     /// Whether the change is about it.
     #[must_use]
     pub(in crate::payload) fn is_changed(self) -> bool {
-        matches!(self, Self::Added | Self::Deleted)
+        matches!(self, Self::Added | Self::Deleted | Self::Shifted)
+    }
+
+    /// What stands before its text.
+    #[must_use]
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Added => "+",
+            Self::Deleted => "-",
+            Self::Shifted => "~",
+            Self::Context => " ",
+            Self::Gap => "⋮",
+        }
     }
 }
 
@@ -68,14 +82,10 @@ impl Rendered {
         self.lines.iter().enumerate().map(move |(index, line)| {
             let is_in_title = index == 0 && all_added.is_some();
             let number = line.number.filter(|_| line.is_numbered && !is_in_title);
-            match (line.kind, number) {
-                (Kind::Gap, _) => "⋮".into(),
-                (Kind::Context, _) => " ".into(),
-                (Kind::Added, Some(number)) => format!("{number}+").into(),
-                (Kind::Added, None) if all_added.is_some() => " ".into(),
-                (Kind::Added, None) => "+".into(),
-                (Kind::Deleted, Some(number)) => format!("{number}-").into(),
-                (Kind::Deleted, None) => "-".into(),
+            match number {
+                Some(number) => format!("{number}{}", line.kind.mark()).into(),
+                None if line.kind == Kind::Added && all_added.is_some() => " ".into(),
+                None => line.kind.mark().into(),
             }
         })
     }
@@ -86,17 +96,15 @@ impl Rendered {
 pub(super) fn number(lines: &mut [Line]) {
     let mut since = 0;
     for index in 0..lines.len() {
-        let kind = lines[index].kind;
-        let follows = index > 0 && lines[index - 1].kind == kind;
+        let is_new = |line: &Line| matches!(line.kind, Kind::Added | Kind::Shifted);
+        let is_deleted = |line: &Line| line.kind == Kind::Deleted;
+        let line = &lines[index];
+        let before = index.checked_sub(1).map(|before| &lines[before]);
+        let is_run = |line: &Line| (is_new(line), is_deleted(line));
+        let follows = before.is_some_and(|before| is_run(before) == is_run(line));
         since = if follows { since + 1 } else { 0 };
-        let is_due = match kind {
-            Kind::Added => since % NUMBERED == 0,
-            Kind::Deleted => {
-                let next = lines[index..].iter().find(|line| line.kind != Kind::Deleted);
-                since % NUMBERED == 0 && next.is_none_or(|line| line.kind != Kind::Added)
-            }
-            Kind::Context | Kind::Gap => false,
-        };
+        let is_replaced = || lines[index..].iter().find(|line| !is_deleted(line)).is_some_and(is_new);
+        let is_due = since % NUMBERED == 0 && (is_new(line) || (is_deleted(line) && !is_replaced()));
         lines[index].is_numbered = is_due && lines[index].number.is_some();
     }
 }
@@ -112,4 +120,43 @@ pub(super) fn drop_told_gaps(lines: &mut Vec<Line>) {
         .collect();
     let mut is_told = is_told.into_iter();
     lines.retain(|_| is_told.next() != Some(true));
+}
+
+/// Lines of two texts up to this many times each other are compared with each other.
+const COMPARED: usize = 1 << 18;
+
+/// Pairs of lines that say the same, in the order of both texts and as many as possible; brackets
+/// alone say nothing.
+pub(super) fn same_lines<T: AsRef<str>>(old: &[T], new: &[T]) -> Vec<(usize, usize)> {
+    let says = |text: &str| text.contains(char::is_alphanumeric);
+    if old.is_empty() || new.is_empty() || old.len() * new.len() > COMPARED {
+        return Vec::new();
+    }
+    let is_same =
+        |left: usize, right: usize| old[left].as_ref() == new[right].as_ref() && says(old[left].as_ref());
+    // The most pairs among the lines from (left, right) on.
+    let width = new.len() + 1;
+    let mut most = vec![0_u32; (old.len() + 1) * width];
+    for left in (0..old.len()).rev() {
+        for right in (0..new.len()).rev() {
+            most[left * width + right] = if is_same(left, right) {
+                most[(left + 1) * width + right + 1] + 1
+            } else {
+                most[(left + 1) * width + right].max(most[left * width + right + 1])
+            };
+        }
+    }
+    let (mut left, mut right) = (0, 0);
+    let mut pairs = Vec::new();
+    while left < old.len() && right < new.len() {
+        if is_same(left, right) {
+            pairs.push((left, right));
+            (left, right) = (left + 1, right + 1);
+        } else if most[(left + 1) * width + right] >= most[left * width + right + 1] {
+            left += 1;
+        } else {
+            right += 1;
+        }
+    }
+    pairs
 }
