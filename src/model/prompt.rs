@@ -3,9 +3,9 @@
 use super::Endpoint;
 use super::dialect::Question;
 use super::schema::{Schema, places};
-use crate::payload::Payload;
 use crate::payload::pack::Overhead;
 use crate::payload::tokenizer::Tokenizer;
+use crate::payload::{FORMAT, Payload};
 use crate::tokens::Usage;
 
 /// The most output tokens that a request asks for: enough for two or three findings with their
@@ -42,6 +42,19 @@ Answer with this JSON alone, without whitespace between tokens:
 \"sev\":\"low|medium|high|critical\",\"conf\":\"low|medium|high\"}]}
 loc: block and number of a numbered line. quote: that line's code, copied exactly, first 120 characters at most. \
 why: trigger and consequence, at most 30 words.";
+
+/// What an answer depends on beside the code and the model: instructions, schema, and the form in
+/// which code is shown. An answer that is kept is worth nothing under another version.
+#[must_use]
+pub fn version() -> blake3::Hash {
+    let schema = Schema::new(Vec::new(), true).to_json();
+    let parts = [SYSTEM, &schema, &FORMAT.to_string(), &MAX_OUTPUT_TOKENS.to_string()];
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    hasher.finalize()
+}
 
 /// A request as it would be sent.
 #[derive(Debug)]

@@ -14,6 +14,10 @@ pub mod pack;
 use crate::git::RepoPath;
 use redact::Redacted;
 
+/// Which form of payload this is: raised with every change of what a model reads of the same unit,
+/// so that no earlier answer is taken for an answer to it.
+pub const FORMAT: u32 = 2;
+
 /// A unit's place: index of its change, index of the unit within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnitRef {
