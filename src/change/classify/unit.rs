@@ -8,7 +8,7 @@ use super::why_unproved;
 use crate::change::definition::Outline;
 use crate::change::parse::SyntaxTree;
 use crate::change::stream::{Comment, Streams};
-use crate::change::{ChangeClass, Edit, LineRange, Opaque, ParsedChange, Side, Unit};
+use crate::change::{ChangeClass, Edit, LineRange, Opaque, ParsedChange, Side, Step, Unit};
 
 mod lines;
 mod pair;
@@ -53,9 +53,17 @@ pub(super) fn whole_file(parsed: &ParsedChange, verdict: &Verdict) -> Option<Uni
         new: extent(&change.new),
         added: collect(&mut change.edits.iter().map(|edit| edit.new)),
         deleted: collect(&mut change.edits.iter().map(|edit| edit.old)),
-        steps: Vec::new(),
+        steps: vec![Step {
+            name: "(file)".to_owned(),
+            old: identity(&change.old),
+            new: identity(&change.new),
+        }],
         renamed: Vec::new(),
     })
+}
+
+fn identity(side: &Option<Side>) -> Option<blake3::Hash> {
+    Some(blake3::hash(side.as_ref()?.content.text()?.as_bytes()))
 }
 
 pub(super) fn describe(what: Opaque) -> &'static str {
@@ -227,11 +235,31 @@ impl<'a> Division<'a> {
                 new: new.as_ref().map(|(_, range)| range.clone()),
                 added: owned[index].added.clone(),
                 deleted: owned[index].deleted.clone(),
-                steps: Vec::new(),
+                steps: vec![self.step(name, pair)],
                 renamed: Vec::new(),
             }
         };
         order.into_iter().map(unit).collect()
+    }
+
+    fn step(&self, name: &str, pair: &pair::Pair) -> Step {
+        let (before, after) = self.streams.as_ref().map_or((None, None), |(old, new)| (Some(old), Some(new)));
+        let identity = |side: &Option<Parsed<'_>>, streams: Option<&Streams<'_>>, region: Option<usize>| {
+            let bytes = || {
+                let (_, range) = region_of(side, region)?;
+                Some(blake3::hash(side.as_ref()?.tree.source()[range].as_bytes()))
+            };
+            let owned = side.as_ref().and_then(|side| Streams::of(side.tree, &side.outline));
+            match (streams.or(owned.as_ref()), region) {
+                (Some(streams), Some(region)) => Some(streams.regions[region].full),
+                _ => bytes(),
+            }
+        };
+        Step {
+            name: name.to_owned(),
+            old: identity(&self.old, before, pair.old),
+            new: identity(&self.new, after, pair.new),
+        }
     }
 
     /// Gives every changed line to one pair; the order is that of each pair's first line.
