@@ -27,6 +27,8 @@ pub struct Avoided<'a> {
     pub units: u64,
     /// How many changed lines they hold.
     pub lines: u64,
+    /// Tokens that an earlier review took and another one would; 0 where there was none.
+    pub tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -41,6 +43,7 @@ struct Line<'a> {
     reason: &'a str,
     units: u64,
     lines: u64,
+    tokens: u64,
 }
 
 /// Adds what one run avoided.
@@ -66,6 +69,7 @@ pub fn record(
             reason: group.reason,
             units: group.units,
             lines: group.lines,
+            tokens: group.tokens,
         };
         serde_json::to_writer(&mut text, &line)?;
         text.push(b'\n');
@@ -91,8 +95,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("not/made/yet");
         let attribution = Attribution { hook: "pre-commit".to_owned(), ..Attribution::default() };
-        let dropped = Avoided { route: "drop", reason: "comment", units: 2, lines: 9 };
-        let ruled = Avoided { route: "rules", reason: "docs", units: 1, lines: 3 };
+        let dropped = Avoided { route: "drop", reason: "comment", units: 2, lines: 9, tokens: 0 };
+        let ruled = Avoided { route: "rules", reason: "docs", units: 1, lines: 3, tokens: 0 };
         record(&state, &attribution, &[dropped], UNIX_EPOCH).unwrap();
         record(&state, &attribution, &[dropped, ruled], SystemTime::now()).unwrap();
         let text = std::fs::read_to_string(state.join(FILE)).unwrap();

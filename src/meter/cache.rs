@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod known;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::calendar;
 use known::{Known, bytes, cause, chain_on, reviews};
+pub use statistics::{Period, Statistics};
 
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
@@ -136,34 +138,6 @@ impl Miss {
             Self::Unreadable => "unreadable",
         }
     }
-}
-
-/// What the cache holds and what it was good for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Reviews that are kept.
-    pub entries: u64,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// Days on which something was looked up, ascending.
-    pub days: Vec<Day>,
-}
-
-/// The lookups of one UTC day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Day {
-    /// Days since the epoch.
-    pub number: u64,
-    /// The same as people write it, `2026-11-23`.
-    pub date: String,
-    /// Units that were answered.
-    pub hits: u64,
-    /// Units that were not, by cause.
-    pub misses: BTreeMap<Miss, u64>,
-    /// Tokens that the hits saved.
-    pub tokens: u64,
-    /// Milliseconds that the hits saved.
-    pub millis: u64,
 }
 
 /// Why there is no cache.
@@ -359,36 +333,18 @@ impl Cache {
         })
     }
 
-    /// What is kept, and what the lookups of the last `days` came to, today among them.
+    /// What is kept, and what the lookups of the last `days` came to, in periods of `length` days; the
+    /// last of both is today.
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn statistics(&mut self, days: u64) -> Result<Statistics, CacheError> {
+    pub fn statistics(&mut self, days: u64, length: u64) -> Result<Statistics, CacheError> {
         let bytes = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
-        let since = (self.now / DAY).saturating_sub(days.saturating_sub(1));
+        let today = self.now / DAY;
         self.step(TransactionBehavior::Deferred, |transaction| {
             let entries = transaction.query_row("SELECT count(*) FROM reviews", [], |row| row.get(0))?;
-            let mut days: BTreeMap<u64, Day> = BTreeMap::new();
-            let mut query = transaction
-                .prepare("SELECT day, outcome, units, tokens, millis FROM lookups WHERE day >= ?1")?;
-            let mut rows = query.query([signed(since)])?;
-            while let Some(row) = rows.next()? {
-                let number = unsigned(row.get(0)?);
-                let day = days.entry(number).or_default();
-                let outcome: String = row.get(1)?;
-                let units = unsigned(row.get(2)?);
-                if outcome == HIT {
-                    (day.hits, day.tokens, day.millis) =
-                        (units, unsigned(row.get(3)?), unsigned(row.get(4)?));
-                } else if let Some(miss) = Miss::ALL.into_iter().find(|miss| miss.as_str() == outcome) {
-                    day.misses.insert(miss, units);
-                }
-            }
-            let dated = |(number, day): (u64, Day)| {
-                let date = calendar::window_ids(number.saturating_mul(DAY)).0;
-                Day { number, date, ..day }
-            };
-            Ok(Statistics { entries: unsigned(entries), bytes, days: days.into_iter().map(dated).collect() })
+            let periods = statistics::periods(transaction, today, days, length.max(1))?;
+            Ok(Statistics { entries: unsigned(entries), bytes, periods })
         })
     }
 

@@ -12,11 +12,12 @@ mod sample;
 mod tests;
 pub mod progress;
 pub mod fixed;
+pub mod cache;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
@@ -62,6 +63,8 @@ pub struct Report {
     pub suppressed: Vec<Suppressed>,
     /// How much was made of each unit that was put into a request.
     pub placements: BTreeMap<UnitRef, Placement>,
+    /// Tokens that each unit would have taken, had an earlier review not answered for it.
+    pub saved: BTreeMap<UnitRef, u64>,
     /// Why no model is asked at all, where none is.
     pub barrier: Option<Barrier>,
     /// Whether the hook wants everything reviewed.
@@ -155,6 +158,8 @@ pub enum Answer {
         dropped: usize,
         /// What it took.
         usage: Usage,
+        /// How long it took.
+        elapsed: Duration,
     },
     /// None.
     Unreviewed {
@@ -163,6 +168,17 @@ pub enum Answer {
         /// What happened and what to do, in one line.
         message: String,
     },
+}
+
+/// What an earlier review says of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// When it was, and by whom, in one line.
+    pub because: String,
+    /// What it found, on the lines of today.
+    pub findings: Vec<Finding>,
+    /// Tokens that another review would take.
+    pub tokens: u64,
 }
 
 /// How a run ended.
@@ -225,6 +241,7 @@ impl Report {
             findings: Vec::new(),
             suppressed: Vec::new(),
             placements: BTreeMap::new(),
+            saved: BTreeMap::new(),
             barrier: None,
             required: false,
             limit: None,
@@ -268,6 +285,17 @@ impl Report {
                 Some(NotReviewed { path: routed.classified.path(), lines, reason, because })
             })
         })
+    }
+
+    /// Takes an earlier review for the answer to a unit. What it said of two units at once is said once.
+    pub fn recall(&mut self, unit: UnitRef, recalled: Recalled) {
+        for finding in recalled.findings {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+        self.saved.insert(unit, recalled.tokens);
+        *self.decision(unit) = Decision { route: Route::Cache, because: recalled.because };
     }
 
     /// Notes where each unit of the requests stands, and which units got no place.
@@ -320,7 +348,7 @@ impl Report {
         let mut invented = 0;
         for (payload, answer) in payloads.iter().zip(answers) {
             match answer {
-                Answer::Reviewed { findings, dropped, usage } => {
+                Answer::Reviewed { findings, dropped, usage, .. } => {
                     self.findings.extend(findings);
                     invented += dropped;
                     self.totals.output_tokens += usage.output;
@@ -371,19 +399,20 @@ impl Report {
 
     /// What was answered without a model, by route and class.
     fn avoided(&self) -> Vec<Avoided<'static>> {
-        let mut groups: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-        for routed in &self.changes {
-            for (unit, decision) in routed.classified.units.iter().zip(&routed.units) {
+        let mut groups: BTreeMap<(&str, &str), (u64, u64, u64)> = BTreeMap::new();
+        for (change, routed) in self.changes.iter().enumerate() {
+            for (index, (unit, decision)) in routed.classified.units.iter().zip(&routed.units).enumerate() {
                 if matches!(decision.route, Route::Drop | Route::Rules | Route::Cache) {
                     let group = groups.entry((decision.route.as_str(), unit.class.as_str())).or_default();
                     group.0 += 1;
                     group.1 += line_count(&unit.added) + line_count(&unit.deleted);
+                    group.2 += self.saved.get(&UnitRef { change, unit: index }).unwrap_or(&0);
                 }
             }
         }
         groups
             .into_iter()
-            .map(|((route, reason), (units, lines))| Avoided { route, reason, units, lines })
+            .map(|((route, reason), (units, lines, tokens))| Avoided { route, reason, units, lines, tokens })
             .collect()
     }
 

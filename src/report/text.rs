@@ -14,9 +14,9 @@ use crate::payload::UnitRef;
 use crate::payload::route::{Reason, Route};
 use crate::tokens::{Count, Grouped};
 
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
-const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
@@ -203,6 +203,9 @@ fn spend(report: &Report) -> String {
     }
     if let Some(limit) = report.limit {
         let _ = write!(line, ", limit {}", Grouped(limit));
+    }
+    if !report.saved.is_empty() {
+        let _ = write!(line, ", {} answered by earlier reviews", Count(report.saved.len(), "unit"));
     }
     match totals.cost {
         Some(cost) if is_sent => _ = write!(line, ", {cost}"),

@@ -57,8 +57,8 @@ mod tests {
     fn distance(edges: &[(u8, u8)], old: u8, new: u8) -> Option<usize> {
         let mut here = vec![old];
         for steps in 1..=7 {
-            let leads = |from: &u8| edges.iter().filter(move |edge| edge.0 == *from).map(|edge| edge.1);
-            let mut there: Vec<u8> = here.iter().flat_map(leads).collect();
+            let mut there: Vec<u8> =
+                edges.iter().filter(|edge| here.contains(&edge.0)).map(|edge| edge.1).collect();
             there.sort_unstable();
             there.dedup();
             if there.contains(&new) {
