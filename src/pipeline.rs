@@ -88,7 +88,8 @@ fn ask(
         tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
         overhead,
     };
-    let remainder = compress(units, &report.changes, tokenizer, &Redactor::new(&options.rules), &pack);
+    let redactor = Redactor::new(&options.rules);
+    let remainder = compress(units, &report.changes, tokenizer, &redactor, &pack);
     let requests: Vec<_> =
         remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
     report.model = options.endpoint.as_ref().map(Endpoint::name);
@@ -105,7 +106,7 @@ fn ask(
             };
             let answers = review(&remainder.payloads, &requests, &terms);
             if let Some(memory) = memory {
-                memory.keep(&remainder.payloads, &answers, &report.changes);
+                memory.keep(&remainder.payloads, &answers, &report.changes, &redactor);
             }
             report.answer(&remainder.payloads, answers);
             report.charge(&budget);

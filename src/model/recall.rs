@@ -109,14 +109,25 @@ impl Memory {
 
     /// Keeps what was said in answers that are believed. Where a finding has no definition on the new
     /// side to be found in again, the review is not kept.
-    pub fn keep(&mut self, payloads: &[Payload], answers: &[Answer], changes: &[RoutedChange]) {
+    pub fn keep(
+        &mut self,
+        payloads: &[Payload],
+        answers: &[Answer],
+        changes: &[RoutedChange],
+        redactor: &Redactor,
+    ) {
         let mut reviews = Vec::new();
         for (payload, answer) in payloads.iter().zip(answers) {
             let Answer::Reviewed { findings, usage, elapsed, .. } = answer else { continue };
             for block in payload.blocks() {
                 let change = &changes[block.unit.change].classified;
                 let unit = &change.units[block.unit.unit];
-                let Some(said) = anchor::write(&about(block, findings), change, unit) else { continue };
+                let about = about(block, findings);
+                let said = match about.is_empty() {
+                    true => Some("[]".to_owned()),
+                    false => Anchor::new(change, unit, redactor).and_then(|anchor| anchor.write(&about)),
+                };
+                let Some(said) = said else { continue };
                 let mut edges = edges(change, unit);
                 edges.retain(|edge| edge.old != edge.new);
                 // Shares of the unit in its request, and of the edge in its unit.
