@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::change::classify::{ClassifyOptions, classify};
-use crate::change::collect::{Range, collect, patch};
+use crate::change::collect::{Range, collect};
 use crate::change::parse::{ParseLimits, parse};
+use crate::change::patch::patch;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
@@ -21,6 +22,7 @@ use crate::payload::redact::Redactor;
 use crate::payload::route::{Reason, asked, route};
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Level, UnitRef};
+use crate::report::alert::Thresholds;
 use crate::report::{Barrier, Mode, Report};
 
 /// How long after its deadline a run that is stuck may hold its reservations.
@@ -94,7 +96,9 @@ fn ask(
         remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
     report.model = options.endpoint.as_ref().map(Endpoint::name);
     report.place(&remainder, limit);
+    report.totals.limit_tokens = endpoint.with_margin(remainder.bound);
     report.expect(&most(&requests), endpoint.price.as_ref());
+    report.watch(&options.alerts);
 
     match (report.mode, budget) {
         (Mode::Review, Some(budget)) => {
@@ -121,8 +125,12 @@ fn ask(
 /// can be reached, and whether a limit has room, is not asked: the review exists.
 fn memory(options: &Options, report: &Report) -> Option<Memory> {
     let is_asked = asked(&report.changes).next().is_some();
-    let is_barred = report.barrier.as_ref().is_some_and(|it| it.reason == Reason::Consent);
-    let endpoint = options.endpoint.as_ref().filter(|_| is_asked && !is_barred && !report.is_blocked())?;
+    let is_of_use = report.mode == Mode::Review || !options.ask_anew;
+    let may_be_asked = match &report.barrier {
+        Some(barrier) => !matches!(barrier.reason, Reason::Consent | Reason::Blocked),
+        None => true,
+    };
+    let endpoint = options.endpoint.as_ref().filter(|_| is_asked && is_of_use && may_be_asked)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     Some(Memory::open(&options.state_directory, report, endpoint, options.highest_level, now))
 }
@@ -166,6 +174,8 @@ pub struct Options {
     pub highest_level: Level,
     /// Limits in force.
     pub limits: Limits,
+    /// What payloads may come to before the report says so.
+    pub alerts: Thresholds,
     /// Who is charged.
     pub attribution: Attribution,
     /// Whom to ask; none where no tier of the hook is configured.

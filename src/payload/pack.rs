@@ -58,6 +58,9 @@ pub struct Compressed {
     pub nothing_left: Vec<UnitRef>,
     /// How many different secrets were taken out of the payloads.
     pub redactions: usize,
+    /// What a limit has to hold for all payloads, in counted tokens: instructions, schema and replies
+    /// included, bounded from above.
+    pub bound: u64,
 }
 
 /// Cuts the units down and packs them into payloads, coverage first: every unit at its lowest
@@ -105,6 +108,7 @@ pub fn compress(
             raise(&mut requests, drafts, limit, options);
         }
     }
+    compressed.bound = cost(&requests, options);
     for request in &mut requests {
         request.sort_by_key(|draft| draft.unit);
     }

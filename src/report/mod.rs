@@ -4,13 +4,16 @@ pub mod text;
 pub mod json;
 pub mod sarif;
 pub mod github;
+pub mod alert;
 mod excerpt;
+pub mod explain;
 mod source;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
 pub mod progress;
+pub mod audit;
 pub mod fixed;
 pub mod cache;
 
@@ -18,6 +21,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+
+use alert::{Alert, Thresholds};
 
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
@@ -77,6 +82,8 @@ pub struct Report {
     pub requests: Vec<String>,
     /// Sums.
     pub totals: Totals,
+    /// Thresholds that the payloads have crossed.
+    pub alerts: Vec<Alert>,
     /// One line each on what went wrong on the way, without changing the outcome.
     pub notes: Vec<String>,
 }
@@ -135,6 +142,9 @@ pub struct Totals {
     pub input_tokens: u64,
     /// The most tokens that the replies may take.
     pub max_output_tokens: u64,
+    /// What a limit has to hold for these requests: a bound of input and output together, with the
+    /// margin for tokenizers that are not ours.
+    pub limit_tokens: u64,
     /// Tokens that the replies took.
     pub output_tokens: u64,
     /// Tokens charged to this run, input and output.
@@ -248,6 +258,7 @@ impl Report {
             model: None,
             requests: Vec::new(),
             totals: Totals::default(),
+            alerts: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -329,6 +340,11 @@ impl Report {
         self.totals.max_output_tokens = most.output;
         self.totals.cost = price.map(|price| price.cost(most));
         self.totals.price_source = price.map(|price| price.source);
+    }
+
+    /// Compares the sums with what should not be crossed.
+    pub fn watch(&mut self, thresholds: &Thresholds) {
+        self.alerts = alert::alerts(thresholds, &self.totals);
     }
 
     /// Notes what the run has taken, which the ledger knows once all its requests are settled.
