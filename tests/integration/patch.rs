@@ -91,7 +91,7 @@ fn hunks_with_whole_functions_are_gits() {
     let changes = collect(&repository, range).unwrap().changes;
     let patches = patches(&repository, range).unwrap().unwrap();
     assert!(patches.len() > 300 && patches.len() == changes.len(), "{}", patches.len());
-    let whole = patches.iter().zip(&changes).map(|(patch, Change { old, new, edits })| {
+    let whole = patches.iter().zip(&changes).map(|(patch, Change { old, new, edits, .. })| {
         with_functions(&patch.text, text(old.as_ref()), text(new.as_ref()), edits)
     });
     // File by file, so that a difference is shown with little around it.
