@@ -215,7 +215,7 @@ fn many_processes_share_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Whatever happens to the file, a hit says what was said of that edge and no other.
     #[test]
