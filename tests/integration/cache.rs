@@ -20,20 +20,21 @@ def total(items, rate):
     return sum(items) * (1 + rate)
 ";
 
-/// A model that finds something wrong with every added line that says `wrong`.
+/// A model that finds something wrong with every added line that says `wrong`, and names its block
+/// and no line: the quote says which one is meant.
 fn watchful() -> Provider {
     Provider::answering(|received: &Received| {
-        let mut block = 0;
+        let is_digit = |character: char| character.is_ascii_digit();
+        let mut block = "";
         let mut findings = Vec::new();
-        for line in received.code().lines() {
+        let code = received.code();
+        for line in code.lines() {
             if let Some(header) = line.strip_prefix('#') {
-                block = header.split(' ').next().unwrap().parse().unwrap();
-            } else if let Some((number, code)) = line.split_once('+')
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-                && !number.is_empty()
+                block = header.split(|character| !is_digit(character)).next().unwrap();
+            } else if let Some(code) = line.trim_start_matches(is_digit).strip_prefix('+')
                 && code.contains("wrong")
             {
-                findings.push(finding(&format!("{block}:{number}"), code));
+                findings.push(finding(&format!("{block}:0"), code));
             }
         }
         Reply::findings(&findings)
