@@ -120,28 +120,23 @@ impl Memory {
         for (payload, answer) in payloads.iter().zip(answers) {
             let Answer::Reviewed { findings, usage, elapsed, .. } = answer else { continue };
             for block in payload.blocks() {
-                let change = &changes[block.unit.change].classified;
-                let unit = &change.units[block.unit.unit];
-                let about = about(block, findings);
-                let said = match about.is_empty() {
-                    true => Some("[]".to_owned()),
-                    false => Anchor::new(change, unit, redactor).and_then(|anchor| anchor.write(&about)),
-                };
-                let Some(said) = said else { continue };
-                let mut edges = edges(change, unit);
-                edges.retain(|edge| edge.old != edge.new);
-                // Shares of the unit in its request, and of the edge in its unit.
-                let parts = u128::from(payload.tokens().max(1)) * edges.len().max(1) as u128;
-                let share = |of: u64| {
-                    u64::try_from(u128::from(of) * u128::from(block.tokens) / parts).unwrap_or(u64::MAX)
-                };
-                let (tokens, millis) = (share(usage.total()), share(milliseconds(*elapsed)));
-                reviews.extend(edges.into_iter().map(|edge| Review {
-                    edge,
-                    said: said.clone(),
-                    tokens,
-                    millis,
-                }));
+                let Some(said) = said(block, findings, changes, redactor) else { continue };
+                let units = [block.unit];
+                for &place in &units {
+                    let change = &changes[place.change].classified;
+                    let mut edges = edges(change, &change.units[place.unit]);
+                    edges.retain(|edge| edge.old != edge.new);
+                    // Shares of the block in its request, of the unit in its block, and of the edge in
+                    // its unit.
+                    let whole =
+                        u128::from(payload.tokens().max(1)) * (units.len() * edges.len().max(1)) as u128;
+                    let share = |of: u64| {
+                        u64::try_from(u128::from(of) * u128::from(block.tokens) / whole).unwrap_or(u64::MAX)
+                    };
+                    let (tokens, millis) = (share(usage.total()), share(milliseconds(*elapsed)));
+                    let review = |edge| Review { edge, said: said.clone(), tokens, millis };
+                    reviews.extend(edges.into_iter().map(review));
+                }
             }
         }
         if let Some(cache) = self.cache.as_mut().filter(|_| !reviews.is_empty())
@@ -188,12 +183,17 @@ fn place(change: &ClassifiedChange, definition: &str) -> Hash {
     hasher.finalize()
 }
 
-/// The findings on lines of a block.
-fn about<'f>(block: &Block, findings: &'f [Finding]) -> Vec<&'f Finding> {
+/// What was said of a block, on paper; none where it could not be found again.
+fn said(block: &Block, all: &[Finding], changes: &[RoutedChange], redactor: &Redactor) -> Option<String> {
     let has = |finding: &&Finding| {
         finding.path == block.path && block.lines.iter().any(|line| line.number == finding.line)
     };
-    findings.iter().filter(has).collect()
+    let findings: Vec<_> = all.iter().filter(has).collect();
+    if findings.is_empty() {
+        return Some("[]".to_owned());
+    }
+    let change = &changes[block.unit.change].classified;
+    Anchor::new(change, &change.units[block.unit.unit], redactor)?.write(&findings)
 }
 
 fn milliseconds(time: Duration) -> u64 {
