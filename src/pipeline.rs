@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::change::classify::{ClassifyOptions, classify};
 use crate::change::collect::{Range, collect};
 use crate::change::parse::{ParseLimits, parse};
-use crate::change::patch::patch;
+use crate::change::patch::patches;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
@@ -55,8 +55,9 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
         report.bar(&units);
     } else if mode == Mode::Preview || !units.is_empty() {
         let tokenizer = Tokenizer::load();
-        match patch(repository, range) {
-            Ok(patch) => report.totals.raw_tokens = patch.map(|patch| tokenizer.count(&patch)),
+        match patches(repository, range) {
+            Ok(Some(patches)) => report.compare(patches, |text| tokenizer.count(text)),
+            Ok(None) => {}
             Err(error) => report.notes.push(error.to_string()),
         }
         ask(&units, &tokenizer, options, memory.as_mut(), &mut report);

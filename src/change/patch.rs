@@ -25,15 +25,6 @@ pub fn patches(repository: &Repository, range: Range) -> Result<Option<Vec<FileP
     }
 }
 
-/// All of [`patches`] as one text.
-///
-/// # Errors
-/// What git could not read.
-pub fn patch(repository: &Repository, range: Range) -> Result<Option<String>, GitError> {
-    let patches = patches(repository, range)?;
-    Ok(patches.map(|patches| patches.into_iter().map(|patch| patch.text).collect()))
-}
-
 /// The same change as `git diff -W` prints it, which libgit2 cannot: every hunk reaches from the
 /// function's line above it to the next function's line below it. `patch` is what
 /// `git diff -U3` prints of it, `old` and `new` are the texts between which `edits` were made.

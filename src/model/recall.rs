@@ -121,7 +121,7 @@ impl Memory {
             let Answer::Reviewed { findings, usage, elapsed, .. } = answer else { continue };
             for block in payload.blocks() {
                 let Some(said) = said(block, findings, changes, redactor) else { continue };
-                let units = [block.unit];
+                let units: Vec<UnitRef> = block.units().collect();
                 for &place in &units {
                     let change = &changes[place.change].classified;
                     let mut edges = edges(change, &change.units[place.unit]);

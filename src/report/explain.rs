@@ -127,7 +127,11 @@ fn explain(out: &mut String, report: &Report, place: &Place, answer: &Answer<'_>
         && let Some(placement) = report.placements.get(&unit)
     {
         let (level, tokens) = (placement.level.as_str(), Grouped(placement.tokens));
-        writeln!(out, "  payload  {level}, {tokens} tokens")?;
+        write!(out, "  payload  {level}, {tokens} tokens")?;
+        match report.raw_tokens.get(&unit) {
+            Some(raw) => writeln!(out, ", of {} in `git diff -U3`", Grouped(*raw))?,
+            None => writeln!(out)?,
+        }
     }
     for finding in &answer.findings {
         let Finding { line, severity, rule, message, .. } = finding;

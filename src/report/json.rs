@@ -100,6 +100,8 @@ pub(super) struct JsonUnit<'r> {
     route: &'static str,
     reason: &'r str,
     level: Option<&'static str>,
+    /// The unit's share of `git diff -U3`.
+    raw_tokens: Option<u64>,
     tokens: u64,
     added: Vec<(u32, u32)>,
     deleted: Vec<(u32, u32)>,
@@ -261,6 +263,7 @@ pub(super) fn json_unit<'r>(
         route: decision.route.as_str(),
         reason: reason(decision),
         level: placement.map(|placement| placement.level.as_str()),
+        raw_tokens: report.raw_tokens.get(&place).copied(),
         tokens: placement.map_or(0, |placement| placement.tokens),
         added: ranges(&unit.added),
         deleted: ranges(&unit.deleted),

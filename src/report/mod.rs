@@ -7,6 +7,7 @@ pub mod github;
 pub mod alert;
 mod excerpt;
 pub mod explain;
+mod raw;
 mod source;
 #[cfg(test)]
 mod sample;
@@ -18,6 +19,7 @@ pub mod fixed;
 pub mod cache;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -30,14 +32,14 @@ use crate::check::finding::{Finding, Severity};
 use crate::check::pack::RuleSet;
 use crate::cli::Format;
 use crate::exit::ExitStatus;
-use crate::git::{ObjectId, RepoPath};
-use crate::meter::avoided::{self, Avoided};
+use crate::git::{FilePatch, ObjectId, RepoPath};
 use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::price::{Price, PriceSource};
+use crate::meter::units::{self, UnitRow};
 use crate::meter::{Attribution, Window};
 use crate::payload::pack::Compressed;
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
-use crate::payload::{Level, Payload, UnitRef};
+use crate::payload::{Block, Level, Payload, UnitRef};
 use crate::tokens::{Grouped, PicoUsd, Usage};
 
 /// Whether requests were sent or only built.
@@ -66,6 +68,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What rules found and nobody wants to hear of.
     pub suppressed: Vec<Suppressed>,
+    /// What each unit's share of `git diff -U3` is, in tokens; empty where that was not counted.
+    pub raw_tokens: BTreeMap<UnitRef, u64>,
     /// How much was made of each unit that was put into a request.
     pub placements: BTreeMap<UnitRef, Placement>,
     /// Tokens that each unit would have taken, had an earlier review not answered for it.
@@ -250,6 +254,7 @@ impl Report {
             changes: Vec::new(),
             findings: Vec::new(),
             suppressed: Vec::new(),
+            raw_tokens: BTreeMap::new(),
             placements: BTreeMap::new(),
             saved: BTreeMap::new(),
             barrier: None,
@@ -314,6 +319,12 @@ impl Report {
     pub fn place(&mut self, compressed: &Compressed, left: Option<(Window, u64)>) {
         for block in compressed.payloads.iter().flat_map(Payload::blocks) {
             self.placements.insert(block.unit, Placement { level: block.level, tokens: block.tokens });
+            let first = &self.changes[block.unit.change].classified;
+            let because = format!("same edit as {}:{}", block.path, first.units[block.unit.unit].span().0);
+            for &unit in &block.also {
+                self.placements.insert(unit, Placement { level: block.level, tokens: 0 });
+                self.decision(unit).because.clone_from(&because);
+            }
         }
         self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
         for unit in &compressed.nothing_left {
@@ -370,8 +381,8 @@ impl Report {
                     self.totals.output_tokens += usage.output;
                 }
                 Answer::Unreviewed { reason, message } => {
-                    for block in payload.blocks() {
-                        self.leave_unreviewed(block.unit, reason, &message);
+                    for unit in payload.blocks().iter().flat_map(Block::units) {
+                        self.leave_unreviewed(unit, reason, &message);
                     }
                 }
             }
@@ -400,36 +411,62 @@ impl Report {
         &mut self.changes[unit.change].units[unit.unit]
     }
 
-    /// Writes down, beside the ledger, what was answered without a model. Where that fails it costs
-    /// a note, and never a commit.
+    /// Counts what `git diff -U3` would have taken, for the run and for each unit.
+    pub fn compare(&mut self, patches: Vec<FilePatch>, count: impl Fn(&str) -> u64) {
+        let counted = patches.into_iter().map(|patch| (count(&patch.text), patch));
+        let counted: Vec<_> = counted.map(|(tokens, patch)| (patch, tokens)).collect();
+        self.totals.raw_tokens = Some(counted.iter().map(|(_, tokens)| tokens).sum());
+        self.raw_tokens = raw::shares(&self.changes, &counted);
+    }
+
+    /// Writes down, beside the ledger, what became of the units. Where that fails it costs a note,
+    /// and never a commit.
     pub fn record(&mut self, state_directory: &Path, now: SystemTime) {
-        let avoided = self.avoided();
-        if avoided.is_empty() {
+        let rows = self.unit_rows();
+        if rows.is_empty() {
             return;
         }
-        if let Err(error) = avoided::record(state_directory, &self.attribution, &avoided, now) {
+        if let Err(error) = units::record(state_directory, &self.attribution, &rows, now) {
             let directory = state_directory.display();
-            self.notes.push(format!("what needed no model could not be recorded in {directory}: {error}"));
+            let note = format!("what became of the units could not be recorded in {directory}: {error}");
+            self.notes.push(note);
         }
     }
 
-    /// What was answered without a model, by route and class.
-    fn avoided(&self) -> Vec<Avoided<'static>> {
-        let mut groups: BTreeMap<(&str, &str), (u64, u64, u64)> = BTreeMap::new();
+    /// One row for each unit that was put into a request, and one for all others of a route and class.
+    fn unit_rows(&self) -> Vec<UnitRow<'_>> {
+        let mut rows = Vec::new();
+        let mut groups: BTreeMap<(&str, &str), UnitRow<'_>> = BTreeMap::new();
         for (change, routed) in self.changes.iter().enumerate() {
             for (index, (unit, decision)) in routed.classified.units.iter().zip(&routed.units).enumerate() {
-                if matches!(decision.route, Route::Drop | Route::Rules | Route::Cache) {
-                    let group = groups.entry((decision.route.as_str(), unit.class.as_str())).or_default();
-                    group.0 += 1;
-                    group.1 += line_count(&unit.added) + line_count(&unit.deleted);
-                    group.2 += self.saved.get(&UnitRef { change, unit: index }).unwrap_or(&0);
+                let place = UnitRef { change, unit: index };
+                let placement = self.placements.get(&place);
+                let row = UnitRow {
+                    route: decision.route.as_str(),
+                    reason: unit.class.as_str(),
+                    path: placement.map(|_| routed.classified.path().to_text()),
+                    name: placement.map(|_| unit.name.as_str()),
+                    units: 1,
+                    lines: line_count(&unit.added) + line_count(&unit.deleted),
+                    raw_tokens: self.raw_tokens.get(&place).copied(),
+                    sent_tokens: placement.map_or(0, |placement| placement.tokens),
+                    saved_tokens: self.saved.get(&place).copied().unwrap_or(0),
+                };
+                match (placement, groups.entry((row.route, row.reason))) {
+                    (Some(_), _) => rows.push(row),
+                    (None, Entry::Vacant(entry)) => _ = entry.insert(row),
+                    (None, Entry::Occupied(mut entry)) => {
+                        let group = entry.get_mut();
+                        group.units += 1;
+                        group.lines += row.lines;
+                        group.saved_tokens += row.saved_tokens;
+                        group.raw_tokens = group.raw_tokens.zip(row.raw_tokens).map(|(all, one)| all + one);
+                    }
                 }
             }
         }
-        groups
-            .into_iter()
-            .map(|((route, reason), (units, lines, tokens))| Avoided { route, reason, units, lines, tokens })
-            .collect()
+        rows.extend(groups.into_values());
+        rows
     }
 
     /// How many units there are.

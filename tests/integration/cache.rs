@@ -197,6 +197,22 @@ fn a_push_asks_nothing_that_each_commit_was_asked() {
 }
 
 #[test]
+fn an_edit_that_is_sent_once_is_known_everywhere() {
+    let functions = |sign: &str| -> String {
+        (0..5).map(|n| format!("def f{n}(a):\n    return a {sign} 1\n\n\n")).collect()
+    };
+    let provider = watchful();
+    let repo = shop(&provider, &[("a.py", &functions("+"))]);
+    commit(&repo, "a.py", &functions("-"));
+    let asked = provider.requests().len();
+    repo.git(["reset", "--quiet", "--soft", "HEAD~1"]).expect(0);
+    repo.git(["commit", "--quiet", "-m", "again"]).expect(0);
+    repo.git(["push", "--quiet"]).expect(0);
+    assert_eq!(provider.requests().len(), asked);
+    assert_eq!(counted(&repo)["entries"], 5);
+}
+
+#[test]
 fn after_a_refusal_only_what_is_new_is_asked() {
     let provider = watchful();
     let repo = shop(&provider, &[("cart.py", CART)]);
@@ -281,6 +297,11 @@ fn a_review_counts_where_none_could_be_had() {
     repo.write("hookgate.toml", "[hooks.pre-commit]\ntiers = [\"local\"]\n");
     let said = repo.hookgate(["run", "pre-commit"]).expect(0).stdout;
     assert!(said.contains("[consent]") && !said.contains("cart.py:12:"), "{said}");
+
+    std::fs::remove_file(repo.work_tree().join("hookgate.toml")).unwrap();
+    drop(provider);
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0).stdout;
+    assert!(said.contains("cart.py:12") && !said.contains("NOT REVIEWED"), "{said}");
 }
 
 fn state(repo: &Repo) -> std::path::PathBuf {
