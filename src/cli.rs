@@ -59,6 +59,8 @@ pub enum Command {
     Trust(Trust),
     /// List, test and explain the rules.
     Rules(Rules),
+    /// Show what earlier reviews have saved, or forget them.
+    Cache(Cache),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -103,6 +105,9 @@ pub struct Run {
     /// Mend what can be mended without a doubt, in files without unstaged changes; nothing is staged.
     #[arg(long, conflicts_with_all = ["from_ref", "to_ref"])]
     pub fix: bool,
+    /// Ask again what was reviewed before.
+    #[arg(long)]
+    pub no_cache: bool,
     /// How to report.
     #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
@@ -129,6 +134,9 @@ pub struct DryRun {
     /// Print the exact bytes of every request.
     #[arg(long)]
     pub show_payload: bool,
+    /// Ask again what was reviewed before.
+    #[arg(long)]
+    pub no_cache: bool,
     /// How to report.
     #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
@@ -286,6 +294,20 @@ pub enum ListFormat {
     Text,
     /// For programs.
     Json,
+}
+
+/// `cache`.
+#[derive(Debug, Args)]
+pub struct Cache {
+    /// Forget all reviews, and the counts of lookups with them.
+    #[arg(long, conflicts_with_all = ["since", "format"])]
+    pub clear: bool,
+    /// Count lookups of so many days, today among them.
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub since: u64,
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
 }
 
 /// `demo`.

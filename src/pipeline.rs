@@ -1,7 +1,7 @@
 //! The product on one screen: nine stages, in the order in which a change walks through them.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::change::classify::{ClassifyOptions, classify};
 use crate::change::collect::{Range, collect};
@@ -14,11 +14,12 @@ use crate::meter::budget::Budget;
 use crate::meter::{Attribution, Limits, Window};
 use crate::model::Endpoint;
 use crate::model::prompt::{most, overhead, render};
+use crate::model::recall::Memory;
 use crate::model::review::{Terms, review};
 use crate::payload::pack::{PackOptions, compress};
 use crate::payload::policy::Policy;
 use crate::payload::redact::Redactor;
-use crate::payload::route::{asked, route};
+use crate::payload::route::{Reason, asked, route};
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Level, UnitRef};
 use crate::report::alert::Thresholds;
@@ -45,6 +46,10 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
     report.changes = route(classified, &options.policy);
     report.barrier = if report.is_blocked() { Some(Barrier::blocked()) } else { options.barrier.clone() };
 
+    let mut memory = memory(options, &report);
+    if let Some(memory) = memory.as_mut().filter(|_| !options.ask_anew) {
+        memory.recall(&mut report, &options.rules);
+    }
     let units: Vec<_> = asked(&report.changes).collect();
     if mode == Mode::Review && report.is_blocked() {
         report.bar(&units);
@@ -55,7 +60,10 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
             Ok(None) => {}
             Err(error) => report.notes.push(error.to_string()),
         }
-        ask(&units, &tokenizer, options, &mut report);
+        ask(&units, &tokenizer, options, memory.as_mut(), &mut report);
+    }
+    if let Some(memory) = memory {
+        memory.close(&mut report);
     }
     if mode == Mode::Review && range != Range::AllFiles {
         report.record(&options.state_directory, SystemTime::now());
@@ -65,7 +73,13 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
 
 /// The stages that cost something, for units that nothing cheaper has answered: compress, budget,
 /// model. All that a preview leaves out is the sending.
-fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut Report) {
+fn ask(
+    units: &[UnitRef],
+    tokenizer: &Tokenizer,
+    options: &Options,
+    memory: Option<&mut Memory>,
+    report: &mut Report,
+) {
     let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
     let (budget, limit) = budget(options, report);
     let overhead = overhead(&endpoint, tokenizer);
@@ -77,7 +91,8 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
         tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
         overhead,
     };
-    let remainder = compress(units, &report.changes, tokenizer, &Redactor::new(&options.rules), &pack);
+    let redactor = Redactor::new(&options.rules);
+    let remainder = compress(units, &report.changes, tokenizer, &redactor, &pack);
     let requests: Vec<_> =
         remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
     report.model = options.endpoint.as_ref().map(Endpoint::name);
@@ -95,6 +110,9 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
                 deadline: Instant::now() + options.deadline,
             };
             let answers = review(&remainder.payloads, &requests, &terms);
+            if let Some(memory) = memory {
+                memory.keep(&remainder.payloads, &answers, &report.changes, &redactor);
+            }
             report.answer(&remainder.payloads, answers);
             report.charge(&budget);
         }
@@ -102,6 +120,20 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
         (Mode::Preview, _) => {}
     }
     report.requests = requests.into_iter().map(|request| request.body).collect();
+}
+
+/// Earlier reviews, where there is a question and somebody whom it may be put to. Whether that somebody
+/// can be reached, and whether a limit has room, is not asked: the review exists.
+fn memory(options: &Options, report: &Report) -> Option<Memory> {
+    let is_asked = asked(&report.changes).next().is_some();
+    let is_of_use = report.mode == Mode::Review || !options.ask_anew;
+    let may_be_asked = match &report.barrier {
+        Some(barrier) => !matches!(barrier.reason, Reason::Consent | Reason::Blocked),
+        None => true,
+    };
+    let endpoint = options.endpoint.as_ref().filter(|_| is_asked && is_of_use && may_be_asked)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    Some(Memory::open(&options.state_directory, report, endpoint, options.highest_level, now))
 }
 
 /// The budget, where anything is to be sent, and the window with the least room. A ledger that fails
@@ -149,6 +181,8 @@ pub struct Options {
     pub attribution: Attribution,
     /// Whom to ask; none where no tier of the hook is configured.
     pub endpoint: Option<Endpoint>,
+    /// Whether earlier reviews do not count, so that everything is asked anew.
+    pub ask_anew: bool,
     /// Why nobody may be asked: no model is configured, or the user has not consented.
     pub barrier: Option<Barrier>,
     /// Whether a missing review makes the run undecided.

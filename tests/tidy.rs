@@ -17,7 +17,7 @@ const SOLE_USERS: [(&str, &str); 8] = [
     ("tiktoken_rs", "payload/tokenizer.rs"),
     ("bpe_openai", "payload/tokenizer.rs"),
     ("reqwest", "model/http.rs"),
-    ("rusqlite", "meter/store/sqlite"),
+    ("rusqlite", "meter/"),
     ("dirs", "config/"),
     ("toml_edit", "config/"),
     ("clap", "cli.rs"),

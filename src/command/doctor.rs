@@ -16,6 +16,8 @@ use crate::git::Repository;
 use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupant};
 use crate::meter::Limits;
 use crate::meter::budget::Budget;
+use crate::meter::cache::Cache;
+use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
     let mut list = List { out, has_failed: false };
@@ -122,8 +124,25 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
     tiers(&config, list)?;
     // No limit, since nothing is reserved: this opens the ledger and closes it.
     match Budget::open(&config.state_directory, Limits::default(), config.attribution(Hook::PreCommit)) {
-        Ok(_) => list.ok("ledger", config.state_directory.display()),
-        Err(error) => list.fail("ledger", error),
+        Ok(_) => list.ok("ledger", config.state_directory.display())?,
+        Err(error) => list.fail("ledger", error)?,
+    }
+    cache(&config, list)
+}
+
+/// Without earlier reviews everything works, and costs more.
+fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+    let opened = Cache::existing(&config.state_directory, 0);
+    let counted = opened.and_then(|cache| {
+        cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
+    });
+    match counted {
+        Ok(Some((entries, path))) => {
+            let entries = Count(usize::try_from(entries).unwrap_or(usize::MAX), "review");
+            list.ok("cache", format_args!("{entries} in {}", path.display()))
+        }
+        Ok(None) => list.ok("cache", "no review yet"),
+        Err(error) => list.warn("cache", error),
     }
 }
 

@@ -11,6 +11,7 @@ mod doctor;
 mod trust;
 mod rules;
 mod demo;
+mod cache;
 
 use std::io::{ErrorKind, Write};
 
@@ -45,6 +46,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Doctor => doctor::execute(environment, &mut out),
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
+        Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

@@ -46,6 +46,7 @@ pub(super) fn execute(
     } else if args.fix {
         options.ask_nobody("fixes were asked for: rules only");
     }
+    options.ask_anew = args.no_cache;
     let remote = args.arguments.first().and_then(|remote| remote.to_str());
     let ranges = ranges(&repository, args.hook, wanted, remote)?;
     let mut reports = reports(&repository, ranges, Mode::Review, &mut options)?;
@@ -78,6 +79,7 @@ pub(super) fn preview(
 ) -> Result<ExitStatus, Error> {
     let repository = Repository::open(&environment.directory)?;
     let mut options = Config::load(&repository, environment)?.options(args.hook)?;
+    options.ask_anew = args.no_cache;
     if args.no_limit {
         options.limits = Limits::default();
     }

@@ -147,6 +147,7 @@ impl Config {
             },
             attribution: self.attribution(hook),
             endpoint,
+            ask_anew: false,
             barrier,
             required: section.required.unwrap_or(false),
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),

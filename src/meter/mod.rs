@@ -6,6 +6,7 @@ pub mod denial;
 pub mod store;
 pub mod budget;
 pub mod units;
+pub mod cache;
 
 use std::io;
 use std::path::Path;

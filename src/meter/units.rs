@@ -40,6 +40,8 @@ pub struct UnitRow<'a> {
     pub raw_tokens: Option<u64>,
     /// Tokens of code that were put into requests.
     pub sent_tokens: u64,
+    /// Tokens, instructions and reply included, that an earlier review took and another one would.
+    pub saved_tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -108,6 +110,7 @@ mod tests {
             lines: 9,
             raw_tokens: None,
             sent_tokens: 0,
+            saved_tokens: 0,
         };
         let sent = UnitRow {
             route: "model",
@@ -118,6 +121,7 @@ mod tests {
             lines: 3,
             raw_tokens: Some(70),
             sent_tokens: 20,
+            saved_tokens: 0,
         };
         record(&state, &attribution, std::slice::from_ref(&dropped), UNIX_EPOCH).unwrap();
         record(&state, &attribution, &[dropped, sent], SystemTime::now()).unwrap();

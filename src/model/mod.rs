@@ -7,6 +7,7 @@ pub mod http;
 pub mod review;
 mod fault;
 pub mod reply;
+pub mod recall;
 
 use crate::meter::price::Price;
 use crate::report::ModelName;

@@ -73,10 +73,12 @@ fn ask(client: &Client, request: &Request, payload: &Payload, terms: &Terms<'_>,
         Err(error) => (error.charge, error.reason.as_str()),
     };
     // A settlement that fails leaves the request charged in full, and takes nothing from the reply.
-    let _ = permit.settle(charge, outcome, started.elapsed());
+    let elapsed = started.elapsed();
+    let _ = permit.settle(charge, outcome, elapsed);
     match reply {
         Ok(reply) => {
-            Answer::Reviewed { findings: reply.findings, dropped: reply.dropped, usage: reply.usage }
+            let (findings, dropped, usage) = (reply.findings, reply.dropped, reply.usage);
+            Answer::Reviewed { findings, dropped, usage, elapsed }
         }
         Err(error) => unreviewed(&error),
     }

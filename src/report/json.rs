@@ -70,6 +70,7 @@ struct Totals {
     input_tokens: u64,
     max_output_tokens: u64,
     output_tokens: u64,
+    saved_tokens: u64,
     cost_usd: Option<f64>,
     price_source: &'static str,
 }
@@ -186,6 +187,7 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
             input_tokens: totals.input_tokens,
             max_output_tokens: totals.max_output_tokens,
             output_tokens: totals.output_tokens,
+            saved_tokens: report.saved.values().sum(),
             cost_usd: totals.cost.map(|cost| cost.as_usd()),
             price_source: totals.price_source.map_or("unknown", |source| source.as_str()),
         },

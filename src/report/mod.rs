@@ -16,12 +16,13 @@ mod tests;
 pub mod progress;
 pub mod audit;
 pub mod fixed;
+pub mod cache;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use alert::{Alert, Thresholds};
 
@@ -71,6 +72,8 @@ pub struct Report {
     pub raw_tokens: BTreeMap<UnitRef, u64>,
     /// How much was made of each unit that was put into a request.
     pub placements: BTreeMap<UnitRef, Placement>,
+    /// Tokens that each unit would have taken, had an earlier review not answered for it.
+    pub saved: BTreeMap<UnitRef, u64>,
     /// Why no model is asked at all, where none is.
     pub barrier: Option<Barrier>,
     /// Whether the hook wants everything reviewed.
@@ -169,6 +172,8 @@ pub enum Answer {
         dropped: usize,
         /// What it took.
         usage: Usage,
+        /// How long it took.
+        elapsed: Duration,
     },
     /// None.
     Unreviewed {
@@ -177,6 +182,17 @@ pub enum Answer {
         /// What happened and what to do, in one line.
         message: String,
     },
+}
+
+/// What an earlier review says of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// When it was, and by whom, in one line.
+    pub because: String,
+    /// What it found, on the lines of today.
+    pub findings: Vec<Finding>,
+    /// Tokens that another review would take.
+    pub tokens: u64,
 }
 
 /// How a run ended.
@@ -240,6 +256,7 @@ impl Report {
             suppressed: Vec::new(),
             raw_tokens: BTreeMap::new(),
             placements: BTreeMap::new(),
+            saved: BTreeMap::new(),
             barrier: None,
             required: false,
             limit: None,
@@ -284,6 +301,17 @@ impl Report {
                 Some(NotReviewed { path: routed.classified.path(), lines, reason, because })
             })
         })
+    }
+
+    /// Takes an earlier review for the answer to a unit. What it said of two units at once is said once.
+    pub fn recall(&mut self, unit: UnitRef, recalled: Recalled) {
+        for finding in recalled.findings {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+        self.saved.insert(unit, recalled.tokens);
+        *self.decision(unit) = Decision { route: Route::Cache, because: recalled.because };
     }
 
     /// Notes where each unit of the requests stands, and which units got no place.
@@ -347,7 +375,7 @@ impl Report {
         let mut invented = 0;
         for (payload, answer) in payloads.iter().zip(answers) {
             match answer {
-                Answer::Reviewed { findings, dropped, usage } => {
+                Answer::Reviewed { findings, dropped, usage, .. } => {
                     self.findings.extend(findings);
                     invented += dropped;
                     self.totals.output_tokens += usage.output;
@@ -422,6 +450,7 @@ impl Report {
                     lines: line_count(&unit.added) + line_count(&unit.deleted),
                     raw_tokens: self.raw_tokens.get(&place).copied(),
                     sent_tokens: placement.map_or(0, |placement| placement.tokens),
+                    saved_tokens: self.saved.get(&place).copied().unwrap_or(0),
                 };
                 match (placement, groups.entry((row.route, row.reason))) {
                     (Some(_), _) => rows.push(row),
@@ -430,6 +459,7 @@ impl Report {
                         let group = entry.get_mut();
                         group.units += 1;
                         group.lines += row.lines;
+                        group.saved_tokens += row.saved_tokens;
                         group.raw_tokens = group.raw_tokens.zip(row.raw_tokens).map(|(all, one)| all + one);
                     }
                 }

@@ -208,6 +208,9 @@ fn spend(report: &Report) -> String {
     if let Some(limit) = report.limit {
         let _ = write!(line, ", limit {}", Grouped(limit));
     }
+    if !report.saved.is_empty() {
+        let _ = write!(line, ", {} answered by earlier reviews", Count(report.saved.len(), "unit"));
+    }
     match totals.cost {
         Some(cost) if is_sent => _ = write!(line, ", {cost}"),
         Some(cost) => _ = write!(line, ", at most {cost}"),

@@ -5,6 +5,7 @@ mod harness;
 
 mod audit;
 mod bad_input;
+mod cache;
 mod checks;
 mod collect;
 mod commit;

@@ -1,0 +1,201 @@
+//! What was reviewed before is not asked again: not when a commit is amended, rebased or reformatted,
+//! and not when it is pushed.
+//!
+//! What counts is not the text of a request but where a unit leads from and to: each of its
+//! [`Step`]s, on the same terms, or a chain of reviewed steps that ends up there. A review of less
+//! than the hook's level, which a limit forced, counts like any other: asked again under the same
+//! limit, the model would be shown no more.
+
+mod anchor;
+
+use std::path::Path;
+use std::time::Duration;
+
+use blake3::Hash;
+
+use super::Endpoint;
+use super::prompt::version;
+use crate::change::{ClassifiedChange, Step, Unit};
+use crate::check::finding::Finding;
+use crate::check::pack::RuleSet;
+use crate::meter::cache::{Cache, CacheError, Edge, Hit, Lookup, Miss, Review, Terms};
+use crate::payload::redact::Redactor;
+use crate::payload::route::{Route, RoutedChange, asked};
+use crate::payload::{Block, Level, Payload, UnitRef};
+use crate::report::{Answer, Mode, Recalled, Report};
+use anchor::{Anchor, Kept};
+
+/// The version of what is kept of a review.
+const FORMAT: u32 = 1;
+
+/// Earlier reviews, as one run looks them up and adds to them. A cache that fails is none: that
+/// costs tokens and a note, and never a commit.
+pub struct Memory {
+    cache: Option<Cache>,
+    mode: Mode,
+    terms: Terms,
+    repository: String,
+    hits: Vec<Hit>,
+    misses: Vec<(UnitRef, Miss)>,
+    trouble: Option<CacheError>,
+}
+
+impl Memory {
+    /// Opens the cache in `directory` for a run that asks `endpoint` about units at most at `level`.
+    /// A preview leaves no trace. `now` is in ms since the epoch.
+    #[must_use]
+    pub fn open(directory: &Path, report: &Report, endpoint: &Endpoint, level: Level, now: u64) -> Self {
+        let opened = match report.mode {
+            Mode::Review => Cache::open(directory, now).map(Some),
+            Mode::Preview => Cache::existing(directory, now),
+        };
+        let mut prompt = blake3::Hasher::new();
+        prompt.update(&FORMAT.to_le_bytes()).update(version().as_bytes());
+        let mut memory = Self {
+            cache: None,
+            mode: report.mode,
+            terms: Terms {
+                model: format!("{} {}", endpoint.provider, endpoint.model),
+                level: level.as_str().to_owned(),
+                prompt: prompt.finalize(),
+            },
+            repository: report.attribution.repository.clone(),
+            hits: Vec::new(),
+            misses: Vec::new(),
+            trouble: None,
+        };
+        memory.cache = opened.unwrap_or_else(|error| memory.fail(error));
+        memory
+    }
+
+    /// Answers the units that were reviewed before.
+    pub fn recall(&mut self, report: &mut Report, rules: &RuleSet) {
+        let mut redactor = None;
+        for place in asked(&report.changes).collect::<Vec<_>>() {
+            let change = &report.changes[place.change].classified;
+            let unit = &change.units[place.unit];
+            match self.find(change, unit) {
+                Some(Ok((hit, kept))) => {
+                    let findings = match kept.is_empty() {
+                        true => Vec::new(),
+                        false => {
+                            let redactor = redactor.get_or_insert_with(|| Redactor::new(rules));
+                            Anchor::new(change, unit, redactor).map_or_else(Vec::new, |it| it.findings(&kept))
+                        }
+                    };
+                    let because = format!("reviewed before on {} by {}", hit.date, self.terms.model);
+                    report.recall(place, Recalled { because, findings, tokens: hit.tokens });
+                    self.hits.push(hit);
+                }
+                Some(Err(miss)) => self.misses.push((place, miss)),
+                None => return,
+            }
+        }
+    }
+
+    /// What the cache says of a unit; none where there is no cache.
+    fn find(&mut self, change: &ClassifiedChange, unit: &Unit) -> Option<Result<(Hit, Vec<Kept>), Miss>> {
+        let edges = edges(change, unit);
+        let found = self.cache.as_mut()?.find(&self.terms, &self.repository, &edges);
+        Some(match found {
+            Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
+                Some(kept) => Ok((hit, kept)),
+                None => Err(Miss::Unreadable),
+            },
+            Ok(Lookup::Miss(miss)) => Err(miss),
+            Err(error) => return self.fail(error),
+        })
+    }
+
+    /// Keeps what was said in answers that are believed. Where a finding has no definition on the new
+    /// side to be found in again, the review is not kept.
+    pub fn keep(
+        &mut self,
+        payloads: &[Payload],
+        answers: &[Answer],
+        changes: &[RoutedChange],
+        redactor: &Redactor,
+    ) {
+        let mut reviews = Vec::new();
+        for (payload, answer) in payloads.iter().zip(answers) {
+            let Answer::Reviewed { findings, usage, elapsed, .. } = answer else { continue };
+            for block in payload.blocks() {
+                let Some(said) = said(block, findings, changes, redactor) else { continue };
+                let units: Vec<UnitRef> = block.units().collect();
+                for &place in &units {
+                    let change = &changes[place.change].classified;
+                    let mut edges = edges(change, &change.units[place.unit]);
+                    edges.retain(|edge| edge.old != edge.new);
+                    // Shares of the block in its request, of the unit in its block, and of the edge in
+                    // its unit.
+                    let whole =
+                        u128::from(payload.tokens().max(1)) * (units.len() * edges.len().max(1)) as u128;
+                    let share = |of: u64| {
+                        u64::try_from(u128::from(of) * u128::from(block.tokens) / whole).unwrap_or(u64::MAX)
+                    };
+                    let (tokens, millis) = (share(usage.total()), share(milliseconds(*elapsed)));
+                    let review = |edge| Review { edge, said: said.clone(), tokens, millis };
+                    reviews.extend(edges.into_iter().map(review));
+                }
+            }
+        }
+        if let Some(cache) = self.cache.as_mut().filter(|_| !reviews.is_empty())
+            && let Err(error) = cache.store(&self.terms, &self.repository, &reviews)
+        {
+            self.fail::<()>(error);
+        }
+    }
+
+    /// Counts what the lookups of the run came to, and notes on the report what went wrong.
+    pub fn close(mut self, report: &mut Report) {
+        // Of some units nothing was left to ask after all.
+        let was_asked = |place: &UnitRef| report.changes[place.change].units[place.unit].route != Route::Drop;
+        let misses: Vec<_> =
+            self.misses.iter().filter(|(place, _)| was_asked(place)).map(|(_, miss)| *miss).collect();
+        if let Some(cache) = self.cache.as_mut().filter(|_| self.mode == Mode::Review)
+            && (!self.hits.is_empty() || !misses.is_empty())
+            && let Err(error) = cache.record(&self.hits, &misses)
+        {
+            self.fail::<()>(error);
+        }
+        report.notes.extend(self.trouble.map(|error| format!("earlier reviews do not count: {error}")));
+    }
+
+    /// From here on there is no cache.
+    fn fail<T>(&mut self, error: CacheError) -> Option<T> {
+        self.cache = None;
+        self.trouble = Some(error);
+        None
+    }
+}
+
+/// What a unit leads from and to.
+fn edges(change: &ClassifiedChange, unit: &Unit) -> Vec<Edge> {
+    let edge = |step: &Step| Edge { place: place(change, &step.name), old: step.old, new: step.new };
+    unit.steps.iter().map(edge).collect()
+}
+
+fn place(change: &ClassifiedChange, definition: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in [change.path().as_bytes(), definition.as_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.finalize()
+}
+
+/// What was said of a block, on paper; none where it could not be found again.
+fn said(block: &Block, all: &[Finding], changes: &[RoutedChange], redactor: &Redactor) -> Option<String> {
+    let has = |finding: &&Finding| {
+        finding.path == block.path && block.lines.iter().any(|line| line.number == finding.line)
+    };
+    let findings: Vec<_> = all.iter().filter(has).collect();
+    if findings.is_empty() {
+        return Some("[]".to_owned());
+    }
+    let change = &changes[block.unit.change].classified;
+    Anchor::new(change, &change.units[block.unit.unit], redactor)?.write(&findings)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
