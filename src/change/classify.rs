@@ -1,6 +1,9 @@
 //! What each change amounts to, proved on the syntax trees; everything unproved is real.
 
+mod compare;
+mod imports;
 pub(super) mod paths;
+mod rename;
 mod unit;
 #[cfg(test)]
 mod property_tests;
@@ -37,7 +40,7 @@ fn classify_change(parsed: ParsedChange, options: &ClassifyOptions) -> Classifie
         .or_else(|| options.tables_only.then(|| (ChangeClass::Real, "rules only: not proved".to_owned())));
     let (Verdict { class, because, .. }, units) = match known {
         Some((class, because)) => {
-            let verdict = Verdict { class, because, proved: false };
+            let verdict = Verdict::unproved(class, because);
             let unit = unit::whole_file(&parsed, &verdict);
             (verdict, unit.into_iter().collect())
         }

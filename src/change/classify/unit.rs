@@ -1,13 +1,17 @@
 //! A change divided into units: every changed line goes to the definition that encloses it, and a
 //! unit is proved to mean nothing only where its lines can show nothing else.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::compare::{Text, compare};
+use super::imports::Imports;
 use super::why_unproved;
 use crate::change::definition::Outline;
 use crate::change::parse::SyntaxTree;
-use crate::change::stream::{Comment, Streams};
+use crate::change::profile::Profile;
+use crate::change::stream::{self, Comment, Script, Streams};
 use crate::change::{ChangeClass, Edit, LineRange, Opaque, ParsedChange, Side, Unit};
 
 mod lines;
@@ -23,15 +27,21 @@ pub(super) struct Verdict {
     pub(super) because: String,
     /// Whether that means nothing.
     pub(super) proved: bool,
+    /// Old and new names of a rename.
+    pub(super) renamed: Vec<(String, String)>,
 }
 
 impl Verdict {
     pub(super) fn real(because: &str) -> Self {
-        Self { class: ChangeClass::Real, because: because.to_owned(), proved: false }
+        Self::unproved(ChangeClass::Real, because.to_owned())
+    }
+
+    pub(super) fn unproved(class: ChangeClass, because: String) -> Self {
+        Self { class, because, proved: false, renamed: Vec::new() }
     }
 
     pub(super) fn proved(class: ChangeClass, because: String) -> Self {
-        Self { class, because, proved: true }
+        Self { class, because, proved: true, renamed: Vec::new() }
     }
 }
 
@@ -80,6 +90,13 @@ impl<'a> Parsed<'a> {
         Self { tree, outline: Outline::of(tree), lines: Lines::new(tree.source()) }
     }
 
+    /// Text of the definitions directly inside a region.
+    fn nested(&self, region: usize) -> Vec<&'a str> {
+        let source = self.tree.source();
+        let inside = self.outline.definitions.iter().filter(|it| it.parent == region.checked_sub(1));
+        inside.map(|definition| &source[definition.range.clone()]).collect()
+    }
+
     /// The region around a byte, counted as in streams: 0 is the top level.
     fn region(&self, byte: usize) -> usize {
         self.outline.enclosing(byte).map_or(0, |index| index + 1)
@@ -111,8 +128,12 @@ pub(super) fn divide(parsed: &ParsedChange) -> (Verdict, Vec<Unit>) {
         let unit = whole_file(parsed, &verdict);
         return (verdict, unit.into_iter().collect());
     }
-    let units = Division { old, new, streams, unproved: unproved.clone() }.run(parsed);
-    (Verdict::real(unproved.as_deref().unwrap_or(summary(parsed))), units)
+    let division = Division { old, new, streams, unproved: unproved.clone(), scripts: OnceCell::new() };
+    let units = division.run(parsed);
+    match of_units(&units) {
+        Some(verdict) if verdict.class != ChangeClass::Real => (verdict, units),
+        _ => (Verdict::real(unproved.as_deref().unwrap_or(summary(parsed))), units),
+    }
 }
 
 fn summary(parsed: &ParsedChange) -> &'static str {
@@ -134,6 +155,18 @@ fn whole_proof(before: &Streams<'_>, after: &Streams<'_>, old: &Outline, new: &O
         let differ = pairs.map(|(old, new)| differing(&old.comments, &new.comments)).sum();
         proof(differ, after.hash())
     })
+}
+
+/// The class of a file is the last of its units' in the order of classes.
+pub(super) fn of_units(units: &[Unit]) -> Option<Verdict> {
+    let class = units.iter().map(|unit| unit.class).max()?;
+    let mut of_class = units.iter().filter(|unit| unit.class == class);
+    let because = match (of_class.next()?, of_class.count()) {
+        (unit, 0) => format!("{}: {}", unit.name, unit.because),
+        (unit, more) => format!("{}: {}; and {more} more", unit.name, unit.because),
+    };
+    let proved = units.iter().all(|unit| unit.proved);
+    Some(Verdict { class, because, proved, renamed: Vec::new() })
 }
 
 /// Class and reason of equal streams.
@@ -182,6 +215,40 @@ struct Division<'a> {
     new: Option<Parsed<'a>>,
     streams: Option<(Streams<'a>, Streams<'a>)>,
     unproved: Option<String>,
+    /// What the streams consist of, if it had to be looked at.
+    scripts: OnceCell<Option<[Scripts<'a>; 2]>>,
+}
+
+/// The regions of one side, and its imports.
+struct Scripts<'a> {
+    regions: Vec<Script<'a>>,
+    imports: Imports,
+}
+
+impl Scripts<'_> {
+    fn text<'a>(&'a self, side: &Parsed<'a>, region: usize) -> Text<'a> {
+        Text {
+            script: &self.regions[region],
+            tree: side.tree,
+            imports: (region == 0).then_some(&self.imports),
+            nested: side.nested(region),
+        }
+    }
+}
+
+/// How a definition of one side stands to its counterpart.
+#[derive(Clone, Copy, Default)]
+struct Proof {
+    /// Whether it says the same, definitions inside it left out.
+    same: bool,
+    /// Whether it stands at the same place.
+    stays: bool,
+}
+
+impl Proof {
+    fn is_unchanged(self) -> bool {
+        self.same && self.stays
+    }
 }
 
 /// What belongs to one pair of definitions.
@@ -228,7 +295,7 @@ impl<'a> Division<'a> {
                 added: owned[index].added.clone(),
                 deleted: owned[index].deleted.clone(),
                 steps: Vec::new(),
-                renamed: Vec::new(),
+                renamed: verdict.renamed,
             }
         };
         order.into_iter().map(unit).collect()
@@ -282,11 +349,11 @@ impl<'a> Division<'a> {
         (owned, order)
     }
 
-    /// For each pair whether it says the same on both sides, at the same place. None where nothing
+    /// For each pair whether it says the same on both sides, and at the same place. None where nothing
     /// in this file can be proved: a definition differs although none of its lines changed, or a
     /// line that did not change has come into another definition (as when code is commented out from
     /// afar), so that the changed lines mean more than the definitions they stand in.
-    fn proofs(&self, pairs: &Pairs, owned: &[Owned], kept: &[Option<u32>]) -> Option<Vec<bool>> {
+    fn proofs(&self, pairs: &Pairs, owned: &[Owned], kept: &[Option<u32>]) -> Option<Vec<Proof>> {
         let (before, after) = self.streams.as_ref()?;
         let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
         let mut same = vec![false; pairs.all.len()];
@@ -316,20 +383,22 @@ impl<'a> Division<'a> {
             }
         }
         // Outer definitions come before inner ones. Where the outer one says the same on both sides
-        // and has not moved, neither have those inside it.
+        // and has not moved, neither have those inside it. Imports are no place to stand before.
         let mut settled = vec![false; pairs.all.len()];
-        settled[0] = same[0];
-        let mut proved = settled.clone();
+        let imports = [ChangeClass::ImportOrder, ChangeClass::Import];
+        settled[0] = same[0] || self.compared(0, 0).is_some_and(|it| imports.contains(&it.class));
+        let mut proofs = vec![Proof::default(); pairs.all.len()];
+        proofs[0] = Proof { same: same[0], stays: true };
         for (region, definition) in old.outline.definitions.iter().enumerate() {
             let index = pairs.of_old[region + 1];
             let around = pairs.of_old[definition.parent.map_or(0, |it| it + 1)];
             settled[index] = same[index] && settled[around];
-            proved[index] = same[index] && (anchored[index] || settled[around]);
+            proofs[index] = Proof { same: same[index], stays: anchored[index] || settled[around] };
         }
-        Some(proved)
+        Some(proofs)
     }
 
-    fn verdict(&self, pairs: &Pairs, proofs: Option<&[bool]>, owned: &Owned, index: usize) -> Verdict {
+    fn verdict(&self, pairs: &Pairs, proofs: Option<&[Proof]>, owned: &Owned, index: usize) -> Verdict {
         let real = Verdict::real;
         if self.old.is_none() {
             return real("added");
@@ -347,7 +416,7 @@ impl<'a> Division<'a> {
         }
         let Some((before, after)) = &self.streams else { return real("the language changed") };
         let (before, after) = (&before.regions[old], &after.regions[new]);
-        let Some(proved) = proofs else {
+        let Some(proofs) = proofs else {
             return real(match before.full == after.full {
                 true => "same syntax, but its lines change what is around it",
                 false => "changed logic",
@@ -356,16 +425,36 @@ impl<'a> Division<'a> {
         if before.bare == after.bare && !owned.has_text {
             return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
         }
-        if before.full != after.full {
-            return real("changed logic");
+        let verdict = match before.full == after.full {
+            true => proof(differing(&before.comments, &after.comments), after.full),
+            false => self.compared(old, new).unwrap_or_else(|| real("changed logic")),
+        };
+        if verdict.class == ChangeClass::Real {
+            return verdict;
         }
-        if !proved[index] {
+        if !proofs[index].stays {
             return real("moved");
         }
-        if !owned.touched.iter().all(|&other| proved[other]) {
+        if !owned.touched.iter().all(|&other| proofs[other].is_unchanged()) {
             return real("same syntax, but a line is shared with a changed definition");
         }
-        proof(differing(&before.comments, &after.comments), after.full)
+        verdict
+    }
+
+    /// By how much two regions differ whose streams are not equal.
+    fn compared(&self, old: usize, new: usize) -> Option<Verdict> {
+        let (before, after) = (self.old.as_ref()?, self.new.as_ref()?);
+        let profile = Profile::of(after.tree.language())?;
+        let scripts = self.scripts.get_or_init(|| {
+            let of = |side: &Parsed<'a>| Scripts {
+                regions: stream::scripts(side.tree, &side.outline, profile),
+                imports: Imports::of(side.tree, profile),
+            };
+            self.streams.is_some().then(|| [of(before), of(after)])
+        });
+        let [from, to] = scripts.as_ref()?;
+        let hash = self.streams.as_ref()?.1.regions[new].full;
+        Some(compare(&from.text(before, old), &to.text(after, new), profile, hash))
     }
 }
 
