@@ -6,6 +6,8 @@ pub(super) mod paths;
 mod rename;
 mod unit;
 #[cfg(test)]
+mod class_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod tests;

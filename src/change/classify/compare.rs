@@ -1,6 +1,8 @@
 //! By how much two streams differ that are not equal: in directives, imports, names, or literals
 //! alone, or in what they do.
 
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
 use super::imports::{Imports, is_unused};
@@ -33,6 +35,8 @@ struct Directive<'a> {
     bytes: &'a [u8],
     text: &'a str,
     speech: Speech,
+    /// Whether it is about an import.
+    of_import: bool,
 }
 
 /// What a stream consists of.
@@ -42,13 +46,16 @@ struct Divided<'a> {
     directives: Vec<Directive<'a>>,
     /// Everything in imports.
     imported: Vec<&'a [u8]>,
+    /// How many code parts stand before each import, by the id of its node.
+    places: HashMap<usize, usize>,
 }
 
 /// The class of a region whose streams are not equal. `hash` names the new side's stream.
 pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: blake3::Hash) -> Verdict {
     let real = || Verdict::real("changed logic");
     let (before, after) = (divide(old), divide(new));
-    let Some(differing) = leaves(&before.code, &after.code) else { return real() };
+    let sources = (old.tree.source(), new.tree.source());
+    let Some(differing) = leaves(&before.code, &after.code, sources) else { return real() };
     let same_directives = before.directives.len() == after.directives.len()
         && before
             .directives
@@ -59,13 +66,13 @@ pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: b
     match (differing.is_empty(), same_imports, same_directives) {
         (true, true, false) => directives(&before, &after, old.tree.language()),
         (true, false, _) => {
-            let texts = |side: &Divided<'_>| -> Vec<String> {
-                side.directives.iter().map(|it| it.text.to_owned()).collect()
+            let others = |side: &Divided<'_>| -> Vec<String> {
+                side.directives.iter().filter(|it| !it.of_import).map(|it| it.text.to_owned()).collect()
             };
-            if !same_directives && texts(&before) != texts(&after) {
+            if !same_directives && others(&before) != others(&after) {
                 return real();
             }
-            imports(old, new, profile, same_directives, hash)
+            imports((old, &before), (new, &after), profile, same_directives, hash)
         }
         (false, true, true) => literals(&differing)
             .or_else(|| rename::verdict((old, &before.code), (new, &after.code), &differing, hash))
@@ -76,25 +83,30 @@ pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: b
 
 fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
     let source = text.tree.source();
-    let mut divided = Divided { code: Vec::new(), directives: Vec::new(), imported: Vec::new() };
+    let mut divided =
+        Divided { code: Vec::new(), directives: Vec::new(), imported: Vec::new(), places: HashMap::new() };
     // How many nodes of an import are open.
     let mut open = 0usize;
-    let mut after_import = false;
+    let (mut after_import, mut in_import) = (false, false);
     for (part, bytes) in text.script.parts() {
         let is_import = part.node.is_some_and(|node| text.imports.is_some_and(|imports| imports.has(node)));
         let is_terminator = |node: Node<'_>| matches!(node.kind(), "\n" | ";");
         let ends_import = after_import && part.mark == Mark::Leaf && part.node.is_some_and(is_terminator);
         match part.mark {
-            // What no token stands for is not part of an import: a byte order mark.
-            Mark::Gap => divided.code.push((part, bytes)),
+            // What stands before the first token is not part of an import: a byte order mark.
+            Mark::Gap if !in_import => divided.code.push((part, bytes)),
             _ if open > 0 || is_import || ends_import => {
                 divided.imported.push(bytes);
+                divided
+                    .places
+                    .extend(part.node.filter(|_| is_import).map(|it| (it.id(), divided.code.len())));
                 match part.mark {
                     Mark::Open => open += 1,
                     Mark::Close => open -= 1,
                     _ => {}
                 }
                 after_import = open == 0;
+                in_import = open > 0 && part.mark != Mark::Open;
                 continue;
             }
             Mark::Directive => {
@@ -104,17 +116,24 @@ fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
                     bytes,
                     text: raw.trim_end(),
                     speech: part.speech.unwrap_or(Speech::Program),
+                    of_import: part
+                        .node
+                        .is_some_and(|node| text.imports.is_some_and(|imports| imports.has_beside(node))),
                 });
             }
             _ => divided.code.push((part, bytes)),
         }
-        after_import = false;
+        (after_import, in_import) = (false, false);
     }
     divided
 }
 
 /// The leaves that differ between two streams of the same shape; none where the shapes differ.
-fn leaves<'a>(old: &[Code<'a>], new: &[Code<'a>]) -> Option<Vec<(Node<'a>, Node<'a>)>> {
+fn leaves<'a>(
+    old: &[Code<'a>],
+    new: &[Code<'a>],
+    sources: (&str, &str),
+) -> Option<Vec<(Node<'a>, Node<'a>)>> {
     if old.len() != new.len() {
         return None;
     }
@@ -123,17 +142,23 @@ fn leaves<'a>(old: &[Code<'a>], new: &[Code<'a>]) -> Option<Vec<(Node<'a>, Node<
         if before == after {
             continue;
         }
-        match (old.mark, new.mark, old.node, new.node) {
-            (Mark::Leaf, Mark::Leaf, Some(old), Some(new))
-                if is_literal(old) && is_literal(new)
-                    || old.kind() == "identifier" && new.kind() == "identifier" =>
-            {
-                differing.push((old, new));
-            }
-            _ => return None,
+        let (Mark::Leaf, Mark::Leaf, Some(old), Some(new)) = (old.mark, new.mark, old.node, new.node) else {
+            return None;
+        };
+        let is_name = |node: Node<'_>| node.kind() == "identifier";
+        let same_sort = || prefix(&sources.0[old.byte_range()]) == prefix(&sources.1[new.byte_range()]);
+        if !(is_name(old) && is_name(new) || is_literal(old) && is_literal(new) && same_sort()) {
+            return None;
         }
+        differing.push((old, new));
     }
     Some(differing)
+}
+
+/// What stands before the quotes of a string, which says what sort of string it is; none of what is no
+/// string.
+fn prefix(literal: &str) -> Option<&str> {
+    literal.find(['"', '\'', '`']).map(|at| literal[..at].trim_end_matches('#'))
 }
 
 /// Whether a leaf is a number, a string without anything computed in it, a truth value, or nothing.
@@ -215,7 +240,8 @@ fn directives(old: &Divided<'_>, new: &Divided<'_>, language: Language) -> Verdi
         only
     };
     let (before, after) = (&old.directives, &new.directives);
-    let touched = [differ(before, after, true), differ(after, before, true)].concat();
+    let moved = differ(after, before, true);
+    let touched = [differ(before, after, true), moved.clone()].concat();
     let speaks = |speech: Speech| touched.iter().any(|(it, _)| *it == speech);
     if speaks(Speech::Program) || touched.is_empty() {
         return Verdict::real("changed logic");
@@ -241,7 +267,7 @@ fn directives(old: &Divided<'_>, new: &Divided<'_>, language: Language) -> Verdi
         (None, Some(came)) => format!("{noun} added: {came}"),
         (Some(gone), None) => format!("{noun} removed: {gone}"),
         (Some(gone), Some(came)) => format!("{noun} changed from {gone} to {came}"),
-        (None, None) => format!("{noun} on another line: {}", first(&touched).unwrap_or_default()),
+        (None, None) => format!("{noun} on another line: {}", first(&moved).unwrap_or_default()),
     };
     Verdict::unproved(class, format!("same syntax; {what}"))
 }
@@ -265,8 +291,8 @@ fn runs(text: &str, language: Language) -> bool {
 
 /// The class of a top level that differs in its imports alone.
 fn imports(
-    old: &Text<'_>,
-    new: &Text<'_>,
+    (old, from): (&Text<'_>, &Divided<'_>),
+    (new, to): (&Text<'_>, &Divided<'_>),
     profile: &Profile,
     same_directives: bool,
     hash: blake3::Hash,
@@ -278,6 +304,9 @@ fn imports(
         return Verdict::real("imports next to `import \"C\"` differ");
     }
     let language = new.tree.language();
+    if !before.same_places(after, (&from.places, &to.places), language) {
+        return Verdict::real("an import moved past other code");
+    }
     let short = &hash.to_hex()[..8];
     let difference = before.difference(after);
     if difference.added.is_empty() && difference.removed.is_empty() {

@@ -17,6 +17,8 @@ pub(super) struct Imports {
     pub(super) items: Vec<Item>,
     /// Nodes that belong to imports, by their id.
     nodes: HashSet<usize>,
+    /// Directives for a tool that stand behind an import on its line.
+    trailing: HashSet<usize>,
 }
 
 /// One thing imported.
@@ -26,6 +28,8 @@ pub(super) struct Item {
     pub(super) text: String,
     /// Whether its place among the others can matter.
     is_bound: bool,
+    /// The node of the whole import, by its id.
+    import: usize,
 }
 
 /// What one side imports and the other does not.
@@ -55,14 +59,11 @@ impl Imports {
                 found.nodes.insert(attribute.id());
                 bound.insert_str(0, &format!("{} ", &source[attribute.byte_range()]));
             }
-            if let Some(comment) = trailing(import, profile, source) {
-                found.nodes.insert(comment.id());
-                bound.push_str(&source[comment.byte_range()]);
-            }
+            found.trailing.extend(trailing(import, profile, source).map(|comment| comment.id()));
             for tokens in expand(import, source, profile) {
                 let is_bound = !bound.is_empty() || is_bound(&tokens);
                 let text = [bound.as_str(), &tokens.join(" ")].concat();
-                found.items.push(Item { text, is_bound });
+                found.items.push(Item { text, is_bound, import: import.id() });
             }
         }
         found
@@ -71,6 +72,11 @@ impl Imports {
     /// Whether the node belongs to an import.
     pub(super) fn has(&self, node: Node<'_>) -> bool {
         self.nodes.contains(&node.id())
+    }
+
+    /// Whether the comment stands behind an import, for a tool that looks at imports.
+    pub(super) fn has_beside(&self, comment: Node<'_>) -> bool {
+        self.trailing.contains(&comment.id())
     }
 
     /// Whether one of them is Go's door to C: the comment above it is a program.
@@ -96,17 +102,29 @@ impl Imports {
         Difference { removed: only(&self.items, -1), added: only(&new.items, 1) }
     }
 
+    /// Whether imports that both sides have stand between the same parts of the code, where they run
+    /// something. The places are those of whole imports, by the id of their node.
+    pub(super) fn same_places(
+        &self,
+        new: &Self,
+        places: (&HashMap<usize, usize>, &HashMap<usize, usize>),
+        language: Language,
+    ) -> bool {
+        let before: HashMap<&str, Option<&usize>> =
+            self.items.iter().map(|item| (item.text.as_str(), places.0.get(&item.import))).collect();
+        let stays = |item: &Item| {
+            before.get(item.text.as_str()).is_none_or(|place| *place == places.1.get(&item.import))
+        };
+        is_free(language) || new.items.iter().all(stays)
+    }
+
     /// Whether what stands in the same order as before is all that can matter: for imports that are
     /// the same.
     pub(super) fn same_order(&self, new: &Self, language: Language) -> bool {
-        let is_free = matches!(
-            language,
-            Language::Rust | Language::Go | Language::Java | Language::Kotlin | Language::CSharp
-        );
         let bound = |side: &Self| -> Vec<String> {
             side.items.iter().filter(|item| item.is_bound).map(|item| item.text.clone()).collect()
         };
-        is_free && bound(self) == bound(new)
+        is_free(language) && bound(self) == bound(new)
     }
 }
 
@@ -120,6 +138,11 @@ impl Item {
             .fold(text.to_owned(), |text, separator| text.replace(separator, separator.trim()));
         tight.replace(":: ", "::")
     }
+}
+
+/// Whether imports run nothing, so that their order means nothing.
+fn is_free(language: Language) -> bool {
+    matches!(language, Language::Rust | Language::Go | Language::Java | Language::Kotlin | Language::CSharp)
 }
 
 /// Whether the file says the same with and without an import of it. Only of Java can this be told: an
@@ -192,8 +215,15 @@ fn expand<'src>(node: Node<'_>, source: &'src str, profile: &Profile) -> Vec<Vec
     let is_list = matches!(node.kind(), "use_list" | "import_spec_list" | "namespace_use_group");
     let mut cursor = node.walk();
     let mut more = cursor.goto_first_child();
+    let mut end = node.start_byte();
     while more {
         let child = cursor.node();
+        // Some grammars have no node for the dots of a path.
+        let gap = source.get(end..child.start_byte()).unwrap_or_default().trim();
+        if !gap.is_empty() {
+            written = joined(&written, &[vec![gap]]);
+        }
+        end = child.end_byte();
         let is_item = match node.kind() {
             "use_list" | "import_spec_list" | "import_clause" | "named_imports" => child.is_named(),
             "import_statement" | "import_from_statement" => cursor.field_name() == Some("name"),

@@ -100,7 +100,8 @@ static PYTHON: Profile = Profile {
     definitions: &[function("function_definition"), labelled("class_definition", "class")],
     wrappers: &["decorated_definition"],
     directives: &[
-        "cython", "doctest:", "fmt:", "isort:", "mypy", "no cover", "no qa", "pylint", "pyre-", "pyright",
+        "cython", "doctest:", "fmt:", "isort:", "mypy", "no cover", "no qa", "pylint", "pyre-", "# pyright",
+        "#pyright",
         "pytype", "ruff:", "type:", "yapf:",
     ],
     directive_starts: &["# ///", "#:"],
