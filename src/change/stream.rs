@@ -70,15 +70,21 @@ impl<'tree> Streams<'tree> {
 }
 
 /// The streams of one side as they were written, part by part: what two sides that are not equal
-/// differ by. One entry a region, as in [`Streams`].
+/// differ by. One entry a region, as in [`Streams`]; those that are not `wanted` are empty.
 #[must_use]
 pub fn scripts<'tree>(
     tree: &'tree SyntaxTree,
     outline: &Outline,
     profile: &'static Profile,
+    wanted: impl Fn(usize) -> bool,
 ) -> Vec<Script<'tree>> {
-    let written = Writer::keeping_parts(tree, outline, profile).run(tree.root());
-    written.into_iter().map(|region| Script { bytes: region.bytes, parts: region.parts }).collect()
+    let writer = Writer::new(tree, outline, profile).keeping_parts(&wanted);
+    let written = writer.run(tree.root()).into_iter().enumerate();
+    let script = |(region, it): (usize, Written<'tree>)| match wanted(region) {
+        true => Script { bytes: it.bytes, parts: it.parts },
+        false => Script::default(),
+    };
+    written.map(script).collect()
 }
 
 /// The stream of one region, part by part.

@@ -136,7 +136,9 @@ impl Item {
         let tight = [" :: ", " . ", " \\ "]
             .iter()
             .fold(text.to_owned(), |text, separator| text.replace(separator, separator.trim()));
-        tight.replace(":: ", "::")
+        let tight = tight.replace(":: ", "::");
+        // The dots of a relative path are no separators.
+        tight.strip_prefix("from.").map(|rest| format!("from .{rest}")).unwrap_or(tight)
     }
 }
 

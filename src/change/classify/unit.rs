@@ -2,7 +2,7 @@
 //! unit is proved to mean nothing only where its lines can show nothing else.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::compare::{Text, compare};
@@ -446,11 +446,16 @@ impl<'a> Division<'a> {
         let (before, after) = (self.old.as_ref()?, self.new.as_ref()?);
         let profile = Profile::of(after.tree.language())?;
         let scripts = self.scripts.get_or_init(|| {
-            let of = |side: &Parsed<'a>| Scripts {
-                regions: stream::scripts(side.tree, &side.outline, profile),
-                imports: Imports::of(side.tree, profile),
+            let (from, to) = self.streams.as_ref()?;
+            let of = |side: &Parsed<'a>, own: &Streams<'a>, other: &Streams<'a>| {
+                let same: HashSet<_> = other.regions.iter().map(|region| region.full).collect();
+                let differs = |region: usize| !same.contains(&own.regions[region].full);
+                Scripts {
+                    regions: stream::scripts(side.tree, &side.outline, profile, differs),
+                    imports: Imports::of(side.tree, profile),
+                }
             };
-            self.streams.is_some().then(|| [of(before), of(after)])
+            Some([of(before, from, to), of(after, to, from)])
         });
         let [from, to] = scripts.as_ref()?;
         let hash = self.streams.as_ref()?.1.regions[new].full;

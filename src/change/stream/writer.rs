@@ -68,7 +68,6 @@ pub(super) struct Writer<'tree, 'outline> {
 }
 
 impl<'tree, 'outline> Writer<'tree, 'outline> {
-    /// For the streams alone.
     pub(super) fn new(
         tree: &'tree SyntaxTree,
         outline: &'outline Outline,
@@ -94,15 +93,12 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         }
     }
 
-    /// For the streams and where their parts start.
-    pub(super) fn keeping_parts(
-        tree: &'tree SyntaxTree,
-        outline: &'outline Outline,
-        profile: &'static Profile,
-    ) -> Self {
-        let mut writer = Self::new(tree, outline, profile);
-        writer.regions.iter_mut().for_each(|region| region.keeps_parts = true);
-        writer
+    /// Notes where each part of the `wanted` regions starts.
+    pub(super) fn keeping_parts(mut self, wanted: impl Fn(usize) -> bool) -> Self {
+        for (index, region) in self.regions.iter_mut().enumerate() {
+            region.keeps_parts = wanted(index);
+        }
+        self
     }
 
     pub(super) fn run(mut self, root: Node<'tree>) -> Vec<Written<'tree>> {
