@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -46,6 +47,10 @@ pub enum Command {
     Run(Run),
     /// Show what a hook would send, and what it would take, without sending it.
     DryRun(DryRun),
+    /// Replay past commits: what they would have sent and cost, and a token limit that fits them.
+    Audit(Audit),
+    /// Say which stage answers a changed line, and why.
+    Explain(Explain),
     /// Write down what rules find today, so that only what comes beside it is reported.
     Baseline,
     /// Check the installation, the configuration and the ledger.
@@ -127,6 +132,91 @@ pub struct DryRun {
     /// How to report.
     #[arg(long, value_name = "text|json|sarif|github", default_value = "text", hide_possible_values = true)]
     pub format: Format,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The commit to go back from [default: HEAD].
+    #[arg(value_name = "REV")]
+    pub revision: Option<String>,
+    /// How many commits, merges left out.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: u32,
+    /// The hook whose tiers and levels count.
+    #[arg(long, value_name = "HOOK", default_value = "pre-commit", hide_possible_values = true)]
+    pub hook: Hook,
+    /// The model to ask and to price for: a tier, or a name out of [prices] in your own file.
+    #[arg(long, value_name = "TIER|PROVIDER/NAME")]
+    pub model: Option<String>,
+    /// Write the limit into hookgate.toml: 20 % under the mean, a percentile, or a number of tokens.
+    #[arg(
+        long,
+        value_name = "mean|p50|p90|p95|N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "mean"
+    )]
+    pub apply: Option<Apply>,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A changed file, or one of its lines.
+    #[arg(value_name = "PATH[:LINE]")]
+    pub place: OsString,
+    /// The line is one of the side before the change.
+    #[arg(long)]
+    pub old: bool,
+    /// The hook whose limits and tiers count.
+    #[arg(long, default_value = "pre-commit", hide_possible_values = true)]
+    pub hook: Hook,
+    /// Look at a commit against its parent, not at what is staged.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_ref", "to_ref"])]
+    pub commit: Option<String>,
+    /// Look at a range.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// How to report.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// Which token limit to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apply {
+    /// 20 % under the mean.
+    Mean,
+    /// The median.
+    P50,
+    /// What nine commits of ten need.
+    P90,
+    /// What nineteen commits of twenty need.
+    P95,
+    /// So many tokens, at least one.
+    Tokens(u64),
+}
+
+impl FromStr for Apply {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, String> {
+        Ok(match written {
+            "mean" => Self::Mean,
+            "p50" => Self::P50,
+            "p90" => Self::P90,
+            "p95" => Self::P95,
+            _ => match written.parse() {
+                // TOML has no larger numbers.
+                Ok(tokens @ 1..=0x7fff_ffff_ffff_ffff) => Self::Tokens(tokens),
+                _ => return Err("expected mean, p50, p90, p95 or a number of tokens from 1 up".to_owned()),
+            },
+        })
+    }
 }
 
 /// A range of commits in place of the index or of what is pushed.

@@ -1,6 +1,9 @@
 //! The repository, through libgit2. Only this room knows git2; nothing here writes the index, the
 //! work tree or the stash.
 
+pub mod attributes;
+mod history;
+mod patch;
 mod path;
 pub mod work_tree;
 
@@ -9,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Delta as DeltaStatus, DiffFindOptions, DiffOptions, ErrorCode, RepositoryOpenFlags};
 
+pub use patch::FilePatch;
 pub use path::RepoPath;
 
 /// What git could not do.
@@ -402,31 +406,6 @@ impl Repository {
             }
         }
         Ok(entries)
-    }
-
-    /// The patch of a comparison as `git diff` prints it, with `context` lines around each hunk; none
-    /// in a partial clone that lacks a blob of it.
-    ///
-    /// # Errors
-    /// Objects that cannot be read.
-    pub fn patch(&self, comparison: Comparison, context: u32) -> Result<Option<String>, GitError> {
-        let mut options = DiffOptions::new();
-        options.include_typechange(true).context_lines(context).indent_heuristic(true);
-        let mut diff = self.diff(comparison, &mut options)?;
-        find_renames(&mut diff)?;
-        let mut text = Vec::new();
-        let printed = diff.print(git2::DiffFormat::Patch, |_, _, line| {
-            if matches!(line.origin(), '+' | '-' | ' ') {
-                text.push(line.origin() as u8);
-            }
-            text.extend_from_slice(line.content());
-            true
-        });
-        match printed {
-            Ok(()) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(GitError::failed("print the patch")(error)),
-        }
     }
 
     /// Reads a blob of at most `limit` bytes.

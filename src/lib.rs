@@ -34,6 +34,7 @@ pub mod payload;
 pub mod report;
 pub mod model;
 pub mod pipeline;
+pub mod audit;
 pub mod config;
 pub mod error;
 pub mod command;

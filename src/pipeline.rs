@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::change::classify::{ClassifyOptions, classify};
-use crate::change::collect::{Range, collect, patch};
+use crate::change::collect::{Range, collect};
 use crate::change::parse::{ParseLimits, parse};
+use crate::change::patch::patches;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
@@ -20,6 +21,7 @@ use crate::payload::redact::Redactor;
 use crate::payload::route::{asked, route};
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Level, UnitRef};
+use crate::report::alert::Thresholds;
 use crate::report::{Barrier, Mode, Report};
 
 /// How long after its deadline a run that is stuck may hold its reservations.
@@ -48,8 +50,9 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
         report.bar(&units);
     } else if mode == Mode::Preview || !units.is_empty() {
         let tokenizer = Tokenizer::load();
-        match patch(repository, range) {
-            Ok(patch) => report.totals.raw_tokens = patch.map(|patch| tokenizer.count(&patch)),
+        match patches(repository, range) {
+            Ok(Some(patches)) => report.compare(patches, |text| tokenizer.count(text)),
+            Ok(None) => {}
             Err(error) => report.notes.push(error.to_string()),
         }
         ask(&units, &tokenizer, options, &mut report);
@@ -79,7 +82,9 @@ fn ask(units: &[UnitRef], tokenizer: &Tokenizer, options: &Options, report: &mut
         remainder.payloads.iter().map(|payload| render(payload, &endpoint, tokenizer)).collect();
     report.model = options.endpoint.as_ref().map(Endpoint::name);
     report.place(&remainder, limit);
+    report.totals.limit_tokens = endpoint.with_margin(remainder.bound);
     report.expect(&most(&requests), endpoint.price.as_ref());
+    report.watch(&options.alerts);
 
     match (report.mode, budget) {
         (Mode::Review, Some(budget)) => {
@@ -138,6 +143,8 @@ pub struct Options {
     pub highest_level: Level,
     /// Limits in force.
     pub limits: Limits,
+    /// What payloads may come to before the report says so.
+    pub alerts: Thresholds,
     /// Who is charged.
     pub attribution: Attribution,
     /// Whom to ask; none where no tier of the hook is configured.

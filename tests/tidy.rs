@@ -6,19 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up. A room imports those before it, never those after it.
-const FLOORS: [&str; 16] = [
+const FLOORS: [&str; 17] = [
     "text", "tokens", "exit", "git", "cli", "change", "meter", "check", "hook", "payload", "report", "model",
-    "pipeline", "config", "error", "command",
+    "pipeline", "audit", "config", "error", "command",
 ];
 
 /// Crates that one place alone may know, so that they can be replaced there.
-const SOLE_USERS: [(&str, &str); 7] = [
+const SOLE_USERS: [(&str, &str); 8] = [
     ("git2", "git"),
     ("tiktoken_rs", "payload/tokenizer.rs"),
     ("bpe_openai", "payload/tokenizer.rs"),
     ("reqwest", "model/http.rs"),
     ("rusqlite", "meter/store/sqlite"),
     ("dirs", "config/"),
+    ("toml_edit", "config/"),
     ("clap", "cli.rs"),
 ];
 

@@ -19,6 +19,7 @@ use super::language::Support;
 use super::parse::Syntax;
 use super::{ChangeClass, ClassifiedChange, Content, ParsedChange, Side};
 use crate::git::FileMode;
+use crate::git::attributes::Origin;
 
 /// What the user adds to the tables of generated, vendored and other files.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,15 @@ fn by_table(parsed: &ParsedChange, options: &ClassifyOptions) -> Option<(ChangeC
     }
     if let Some((class, because)) = paths::class_of(&name) {
         return Some((class, because.to_owned()));
+    }
+    match change.origin {
+        Some(Origin::Generated) => {
+            return Some((ChangeClass::Generated, "generated, says .gitattributes".to_owned()));
+        }
+        Some(Origin::Vendored) => {
+            return Some((ChangeClass::Vendored, "third-party code, says .gitattributes".to_owned()));
+        }
+        None => {}
     }
     // A marker that the change itself brings proves nothing: anybody could opt out of review.
     if let Some(marker) = change.old.as_ref().and_then(|old| generated_marker(old.content.text()?)) {

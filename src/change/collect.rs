@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::classify::paths::class_of;
 use super::{Change, ChangeSet, Content, Edit, LineRange, Opaque, Side, Surroundings, Tip, Tracked};
+use crate::git::attributes::ATTRIBUTES_FILE;
 use crate::git::{self, Blob, Comparison, Delta, Entry, FileMode, GitError, ObjectId, RepoPath, Repository};
 
 /// Bytes above which a blob is not read at all.
@@ -26,19 +27,6 @@ pub enum Range {
     AllFiles,
 }
 
-/// The same range as `git diff -U3` prints it, which is what hookgate is measured against; none
-/// where nothing is compared.
-///
-/// # Errors
-/// What git could not read.
-pub fn patch(repository: &Repository, range: Range) -> Result<Option<String>, GitError> {
-    match range {
-        Range::Staged => repository.patch(Comparison::Staged, 3),
-        Range::Commits(from, to) => repository.patch(Comparison::Commits(from, to), 3),
-        Range::AllFiles => Ok(None),
-    }
-}
-
 /// Collects the changes of a range.
 ///
 /// # Errors
@@ -54,7 +42,14 @@ pub fn collect(repository: &Repository, range: Range) -> Result<ChangeSet, GitEr
             (None, Tip::Index, repository.tracked()?.into_iter().map(added).collect())
         }
     };
-    let changes = read_all(repository, deltas.into_iter().flat_map(divide).collect())?;
+    let mut changes = read_all(repository, deltas.into_iter().flat_map(divide).collect())?;
+    // Attributes that the change itself brings prove nothing: anybody could opt out of review.
+    let is_attributes = |change: &Change| change.path().as_bytes().ends_with(ATTRIBUTES_FILE.as_bytes());
+    if !changes.iter().any(is_attributes) {
+        for change in &mut changes {
+            change.origin = repository.origin(change.path());
+        }
+    }
     let mut surroundings = surroundings(repository, tip, &changes)?;
     surroundings.branch = repository.branch().filter(|_| range == Range::Staged);
     Ok(ChangeSet { base, tip, changes, surroundings })
@@ -107,7 +102,7 @@ pub fn with_text(change: &Change, text: String) -> Result<Option<Change>, GitErr
     let lines = old.map(|old| git::line_edits(old.as_bytes(), text.as_bytes())).transpose()?;
     let edits = lines.unwrap_or_default().into_iter().map(edit).collect();
     let new = change.new.clone().map(|side| Side { content: Content::Text(text), ..side });
-    Ok(Some(Change { old: change.old.clone(), new, edits }))
+    Ok(Some(Change { old: change.old.clone(), new, edits, origin: change.origin }))
 }
 
 fn edit([old_start, old_len, new_start, new_len]: [u32; 4]) -> Edit {
@@ -158,7 +153,7 @@ fn read(repository: &Repository, delta: Delta) -> Result<Change, GitError> {
     let raw = |entry: &Option<Entry>| entry.as_ref().map(|entry| read_raw(repository, entry)).transpose();
     let (old, new) = (raw(&delta.old)?, raw(&delta.new)?);
     let edits = if same_blob { Vec::new() } else { edits(old.as_ref(), new.as_ref())? };
-    Ok(Change { old: side(delta.old, old), new: side(delta.new, new), edits })
+    Ok(Change { old: side(delta.old, old), new: side(delta.new, new), edits, origin: None })
 }
 
 fn read_raw(repository: &Repository, entry: &Entry) -> Result<Raw, GitError> {

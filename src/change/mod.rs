@@ -1,6 +1,7 @@
 //! What changed: blobs by object id, parsed once, classified with proof.
 
 pub mod collect;
+pub mod patch;
 pub mod language;
 pub mod profile;
 pub mod parse;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::git::attributes::Origin;
 use crate::git::{FileMode, ObjectId, RepoPath};
 use language::Language;
 use parse::{ParseLimits, Syntax};
@@ -81,6 +83,8 @@ pub struct Change {
     pub new: Option<Side>,
     /// Changed runs of lines without their context, in order, as `git diff` marks them.
     pub edits: Vec<Edit>,
+    /// What the repository's attributes said before this change about who writes the file.
+    pub origin: Option<Origin>,
 }
 
 impl Change {

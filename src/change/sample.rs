@@ -35,7 +35,7 @@ pub(crate) fn change(path: &str, old: Option<&str>, new: Option<&str>) -> Change
         link: None,
     };
     let edits = edits(old.unwrap_or_default(), new.unwrap_or_default());
-    Change { old: old.map(side), new: new.map(side), edits }
+    Change { old: old.map(side), new: new.map(side), edits, origin: None }
 }
 
 /// A shortest line difference, in git's terms.

@@ -4,6 +4,8 @@ mod init;
 mod install;
 mod range;
 mod run;
+mod audit;
+mod explain;
 mod baseline;
 mod doctor;
 mod trust;
@@ -37,6 +39,8 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Uninstall => install::undo(environment, &mut out),
         Command::Run(arguments) => run::execute(&arguments, cli.verbose, environment, &mut out),
         Command::DryRun(arguments) => run::preview(&arguments, cli.verbose, environment, &mut out),
+        Command::Audit(arguments) => audit::execute(&arguments, cli.verbose, environment, &mut out),
+        Command::Explain(arguments) => explain::execute(&arguments, environment, &mut out),
         Command::Baseline => baseline::execute(environment, &mut out),
         Command::Doctor => doctor::execute(environment, &mut out),
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),

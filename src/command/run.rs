@@ -82,18 +82,31 @@ pub(super) fn preview(
         options.limits = Limits::default();
     }
     let wanted = args.commit.as_deref().map_or_else(|| between(&args.scope), Wanted::Commit);
-    let mut ranges = ranges(&repository, args.hook, wanted, None)?;
-    if ranges.is_empty() {
-        // Whoever asks for a preview without a terminal is not git, and names no refs.
-        ranges = unpushed(&repository, ORIGIN)?;
-    }
-    let reports = reports(&repository, ranges, Mode::Preview, &mut options)?;
+    let reports = previews(&repository, args.hook, wanted, &mut options)?;
     said(if args.show_payload {
         report::write_requests(&reports, out)
     } else {
         report::write(&reports, &options.rules, args.format, verbose, out)
     })?;
     Ok(worst(&reports))
+}
+
+/// What a run would say of what is wanted.
+///
+/// # Errors
+/// As [`execute`].
+pub(super) fn previews(
+    repository: &Repository,
+    hook: Hook,
+    wanted: Wanted<'_>,
+    options: &mut Options,
+) -> Result<Vec<Report>, Error> {
+    let mut ranges = ranges(repository, hook, wanted, None)?;
+    if ranges.is_empty() {
+        // Whoever asks for a preview without a terminal is not git, and names no refs.
+        ranges = unpushed(repository, ORIGIN)?;
+    }
+    reports(repository, ranges, Mode::Preview, options)
 }
 
 /// What the baseline knows and nobody finds any more.
@@ -120,7 +133,7 @@ fn said(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
-fn between(scope: &Scope) -> Wanted<'_> {
+pub(super) fn between(scope: &Scope) -> Wanted<'_> {
     match (&scope.from_ref, &scope.to_ref) {
         (Some(from), Some(to)) => Wanted::Between(from, to),
         _ => Wanted::Hook,

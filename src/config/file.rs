@@ -120,6 +120,8 @@ pub struct RepositoryFile {
     pub rules: Rules,
     /// Who answers which kind of change.
     pub review: BTreeMap<Kind, Answerer>,
+    /// When to warn that payloads have grown.
+    pub alerts: Alerts,
     /// What is left out of review.
     pub exclude: Exclude,
 }
@@ -185,6 +187,33 @@ impl Rules {
         let overrides = self.overrides.iter();
         let overrides = overrides.flat_map(|it| it.disabled.iter().chain(it.severity.keys()));
         self.disabled.iter().flatten().chain(self.severity.keys()).chain(overrides)
+    }
+}
+
+/// When to warn that payloads have grown.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Tokens of `git diff -U3` for each token of code that is sent, at the least.
+    pub min_compression: Option<Ratio>,
+    /// Tokens of code that one run sends, at the most.
+    pub max_payload_tokens: Option<u64>,
+}
+
+/// How many times one amount is another, above 0.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Ratio(pub f64);
+
+impl TryFrom<f64> for Ratio {
+    type Error = String;
+
+    fn try_from(ratio: f64) -> Result<Self, String> {
+        if ratio.is_finite() && ratio > 0.0 {
+            Ok(Self(ratio))
+        } else {
+            Err(format!("{ratio} is no ratio: expected a number above 0, such as 2.5"))
+        }
     }
 }
 
@@ -285,6 +314,10 @@ impl RepositoryFile {
                 large_file_kib: local.rules.large_file_kib.or(self.rules.large_file_kib),
             },
             review,
+            alerts: Alerts {
+                min_compression: local.alerts.min_compression.or(self.alerts.min_compression),
+                max_payload_tokens: local.alerts.max_payload_tokens.or(self.alerts.max_payload_tokens),
+            },
             exclude: Exclude { paths },
         }
     }

@@ -6,6 +6,7 @@
 //! `hookgate.local.toml` beside it overrides it in one clone. No environment variable and no file
 //! of a repository can name an endpoint or a key.
 
+mod edit;
 pub mod environment;
 pub mod file;
 mod packs;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use crate::check::pack::PackError;
 use crate::git::GitError;
 
+pub use edit::with_token_limit;
 pub use environment::Environment;
 pub use resolve::Config;
 
@@ -65,6 +67,16 @@ pub enum ConfigError {
         path: PathBuf,
         /// What does not fit, and what would.
         message: String,
+    },
+    /// A model that is asked for by a name that says too little.
+    #[error("{name:?} is no tier of {path}, and no model as `provider/name`{instead}")]
+    UnknownModel {
+        /// As it was asked for.
+        name: String,
+        /// The user's file.
+        path: PathBuf,
+        /// What was probably meant.
+        instead: String,
     },
     /// No place for the ledger and for consent.
     #[error("there is no directory to keep state in: set HOME, or [state] directory in the user's file")]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::file::{BASELINE_FILE, HookSection, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile, Usd, UserFile};
+use super::file::{
+    BASELINE_FILE, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier, Usd, UserFile,
+};
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, packs, read};
 use crate::change::classify::ClassifyOptions;
@@ -23,6 +25,8 @@ use crate::payload::policy::Policy;
 use crate::payload::route::Reason;
 use crate::pipeline::Options;
 use crate::report::Barrier;
+use crate::report::alert::Thresholds;
+use crate::text::instead;
 
 /// Tokens of one hook run where the repository says nothing.
 const TOKEN_LIMIT: u64 = 4000;
@@ -137,6 +141,10 @@ impl Config {
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
             limits: self.limits(section),
+            alerts: Thresholds {
+                min_compression: self.repository.alerts.min_compression.map(|ratio| ratio.0),
+                max_payload_tokens: self.repository.alerts.max_payload_tokens,
+            },
             attribution: self.attribution(hook),
             endpoint,
             barrier,
@@ -169,30 +177,74 @@ impl Config {
     /// Why it cannot be asked.
     pub fn endpoint(&self, tier: &str) -> Result<Endpoint, Unusable> {
         let undefined = || Unusable::Undefined(self.user_path.clone());
-        let model = self.user.tiers.get(tier).ok_or_else(undefined)?;
-        let provider = self.user.providers.get(&model.provider).ok_or_else(undefined)?;
+        let (model, provider) = self.tier(tier).ok_or_else(undefined)?;
         let key = provider.api_key_env.as_ref().map(|variable| match self.environment.variable(variable) {
             Some(value) => {
                 Ok(ApiKey { value: value.to_owned(), origin: format!("environment variable {variable}") })
             }
             None => Err(Unusable::KeyMissing(variable.clone())),
         });
-        let mut endpoint = Endpoint {
+        let endpoint = Endpoint { key: key.transpose()?, ..self.described(tier, model, provider) };
+        endpoint.check().map_err(Unusable::Refused)?;
+        Ok(endpoint)
+    }
+
+    fn tier(&self, tier: &str) -> Option<(&Tier, &Provider)> {
+        let model = self.user.tiers.get(tier)?;
+        Some((model, self.user.providers.get(&model.provider)?))
+    }
+
+    /// A model with its price, and without a key.
+    fn described(&self, tier: &str, model: &Tier, provider: &Provider) -> Endpoint {
+        let endpoint = Endpoint {
             tier: tier.to_owned(),
             provider: model.provider.clone(),
             dialect: provider.dialect,
             base_url: provider.base_url.clone(),
             model: model.model.clone(),
-            key: key.transpose()?,
+            key: None,
             price: None,
         };
-        endpoint.check().map_err(Unusable::Refused)?;
-        let price = self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model));
-        endpoint.price = match price {
+        let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),
             None => endpoint.is_local().then(Price::local),
         };
-        Ok(endpoint)
+        Endpoint { price, ..endpoint }
+    }
+
+    /// The model that a history is priced for, whether or not it could be asked: a tier of the user's
+    /// file or a `provider/name`, and where none is named the first tier of `hook`.
+    ///
+    /// # Errors
+    /// A name that is neither.
+    pub fn priced(&self, hook: Hook, named: Option<&str>) -> Result<Option<Endpoint>, ConfigError> {
+        let name = match named {
+            Some(name) => name,
+            None => match self.tiers(hook).first() {
+                Some(&tier) if self.user.tiers.contains_key(tier) => tier,
+                _ => return Ok(None),
+            },
+        };
+        if let Some((model, provider)) = self.tier(name) {
+            return Ok(Some(self.described(name, model, provider)));
+        }
+        let Some((provider, model)) = name.split_once('/') else {
+            let known = self.user.tiers.keys().chain(self.user.prices.keys());
+            let known: Vec<_> = known.map(String::as_str).collect();
+            let (name, path) = (name.to_owned(), self.user_path.clone());
+            return Err(ConfigError::UnknownModel { instead: instead(&name, &known), name, path });
+        };
+        let tier = Tier { provider: provider.to_owned(), model: model.to_owned() };
+        let preview = Endpoint::preview();
+        Ok(Some(match self.user.providers.get(provider) {
+            Some(provider) => self.described(&preview.tier, &tier, provider),
+            None => Endpoint {
+                provider: tier.provider,
+                model: tier.model,
+                price: self.user.prices.get(name).and_then(|price| price.price().ok()),
+                ..preview
+            },
+        }))
     }
 
     /// The first tier that can be asked; or why nobody may be.

@@ -5,7 +5,7 @@ mod calendar;
 pub mod denial;
 pub mod store;
 pub mod budget;
-pub mod avoided;
+pub mod units;
 
 use std::io;
 use std::path::Path;

@@ -167,18 +167,27 @@ fn complete_ones(text: &str) -> Vec<StatedFinding> {
     }
 }
 
-/// The sent line that a finding is about: the one it names if it quotes it, or the only one of the
-/// same block that it quotes.
+/// The sent line that a finding is about, which is one that it quotes: the one of the number that it
+/// names, or the first one from there to the next number, or the only one of the same block.
 fn anchor<'p>(finding: &StatedFinding, payload: &'p Payload) -> Option<(&'p Block, &'p SentLine)> {
     if finding.why.trim().is_empty() {
         return None;
     }
-    let (block, line) = finding.loc.trim().split_once(':')?;
-    let (block, line): (u32, u32) = (block.parse().ok()?, line.parse().ok()?);
+    let (block, named) = finding.loc.trim().split_once(':')?;
+    let (block, named): (u32, u32) = (block.parse().ok()?, named.parse().ok()?);
     let block = payload.blocks().iter().find(|candidate| candidate.number == block)?;
-    let mut quoted = block.lines.iter().filter(|candidate| quotes(&finding.quote, &candidate.text));
-    let named = quoted.clone().find(|candidate| candidate.number == line);
-    let line = named.or_else(|| quoted.next().filter(|_| quoted.next().is_none()))?;
+    let mut above = None;
+    let mut quoted = Vec::new();
+    for line in &block.lines {
+        above = line.is_numbered.then_some(line.number).or(above);
+        if quotes(&finding.quote, &line.text) {
+            quoted.push((line, above));
+        }
+    }
+    let exact = quoted.iter().find(|(line, _)| line.number == named && !line.is_deleted);
+    let below = || quoted.iter().find(|(_, above)| *above == Some(named));
+    let only = || quoted.first().filter(|_| quoted.len() == 1);
+    let (line, _) = exact.or_else(below).or_else(only)?;
     Some((block, line))
 }
 
@@ -194,14 +203,16 @@ fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The columns span the line as it was sent, without its indentation.
+/// The columns span the line as it was sent, without its indentation; of a line that is gone, there
+/// is only the place.
 fn located(finding: &StatedFinding, block: &Block, line: &SentLine) -> Finding {
+    let text = if line.is_deleted { "" } else { line.text.as_str() };
     Finding {
         path: block.path.clone(),
         line: line.number,
         end_line: line.number,
-        column: u32::try_from(line.text.len() - line.text.trim_start().len()).unwrap_or(0) + 1,
-        end_column: u32::try_from(line.text.len()).unwrap_or(u32::MAX).saturating_add(1),
+        column: u32::try_from(text.len() - text.trim_start().len()).unwrap_or(0) + 1,
+        end_column: u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(1),
         rule: finding.cat.rule().to_owned(),
         source: Source::Model,
         severity: finding.sev.into(),
@@ -280,6 +291,27 @@ mod tests {
         };
         assert_eq!(at("1:5"), [5]);
         assert_eq!(at("1:9"), [0; 0]);
+    }
+
+    #[test]
+    fn a_line_without_a_number_is_found_below_the_number_above_it() {
+        let mut block = block(1, "a.rs", &[(1, "gone"), (1, "a"), (2, "}"), (3, "}"), (9, "x"), (10, "}")]);
+        for index in [0, 2, 3, 5] {
+            block.lines[index].is_numbered = false;
+        }
+        block.lines[0].is_deleted = true;
+        let payload = Payload::for_test("", vec![block]);
+        let at = |loc, quote| {
+            let text = json!({ "findings": [finding(loc, quote)] }).to_string();
+            let answer = Answer { text, usage: None, finish: Finish::Complete };
+            findings(&answer, &payload).unwrap().0.pop().map(|finding| (finding.line, finding.end_column))
+        };
+        assert_eq!(at("1:1", "}"), Some((2, 2)), "the first of two between the same numbers");
+        assert_eq!(at("1:3", "}"), Some((3, 2)), "or the one that is named");
+        assert_eq!(at("1:9", "}"), Some((10, 2)));
+        assert_eq!(at("1:5", "}"), None);
+        assert_eq!(at("1:9", "a"), Some((1, 2)));
+        assert_eq!(at("1:1", "gone"), Some((1, 1)), "of a line that is gone there is only the place");
     }
 
     #[test]

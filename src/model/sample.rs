@@ -47,10 +47,15 @@ pub(super) fn payload() -> Payload {
 pub(super) fn block(number: u32, path: &str, lines: &[(u32, &str)]) -> Block {
     Block {
         unit: UnitRef { change: 0, unit: number as usize },
+        also: Vec::new(),
         number,
         path: RepoPath::new(path),
         level: Level::Slice,
         tokens: 0,
-        lines: lines.iter().map(|&(number, text)| SentLine { number, text: text.to_owned() }).collect(),
+        lines: lines.iter().map(sent_line).collect(),
     }
+}
+
+fn sent_line(&(number, text): &(u32, &str)) -> SentLine {
+    SentLine { number, is_numbered: true, is_deleted: false, text: text.to_owned() }
 }

@@ -130,6 +130,9 @@ pub(super) fn places(payload: &Payload) -> Vec<String> {
     payload
         .blocks()
         .iter()
-        .flat_map(|block| block.lines.iter().map(|line| format!("{}:{}", block.number, line.number)))
+        .flat_map(|block| {
+            let numbered = block.lines.iter().filter(|line| line.is_numbered);
+            numbered.map(|line| format!("{}:{}", block.number, line.number))
+        })
         .collect()
 }

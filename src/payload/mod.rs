@@ -14,6 +14,10 @@ pub mod pack;
 use crate::git::RepoPath;
 use redact::Redacted;
 
+/// Which form of payload this is: raised with every change of what a model reads of the same unit,
+/// so that no earlier answer is taken for an answer to it.
+pub const FORMAT: u32 = 2;
+
 /// A unit's place: index of its change, index of the unit within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnitRef {
@@ -88,6 +92,9 @@ impl Payload {
 pub struct Block {
     /// Which unit it is.
     pub unit: UnitRef,
+    /// Units in which the same edit is made: this block is sent for all of them, and what becomes
+    /// of it becomes of them.
+    pub also: Vec<UnitRef>,
     /// Its number within the payload, from 1: the `#2` of its first line.
     pub number: u32,
     /// The path it stands in.
@@ -96,15 +103,26 @@ pub struct Block {
     pub level: Level,
     /// Its share of the payload's tokens.
     pub tokens: u64,
-    /// Lines that a finding may name, ascending: those sent with a number.
+    /// Lines that a finding may be about, in order: the changed ones.
     pub lines: Vec<SentLine>,
 }
 
-/// A numbered line of a block.
+impl Block {
+    /// All units that it is sent for.
+    pub fn units(&self) -> impl Iterator<Item = UnitRef> + '_ {
+        std::iter::once(self.unit).chain(self.also.iter().copied())
+    }
+}
+
+/// A changed line of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentLine {
-    /// Line of the new side, from 1.
+    /// Line of the new side, from 1; of a deleted one, the line that stands in its place.
     pub number: u32,
+    /// Whether it was sent with its number.
+    pub is_numbered: bool,
+    /// Whether the change took it away.
+    pub is_deleted: bool,
     /// What was sent of it.
     pub text: String,
 }

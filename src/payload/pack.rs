@@ -1,14 +1,15 @@
 //! Units to payloads: levels chosen, requests filled, the limit kept.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::redact::{Redacted, Redactor, Session};
 use super::route::{Reason, RoutedChange};
-use super::slice::{Rendered, Slicer};
+use super::slice::{Kind, Rendered, Slicer};
 use super::tokenizer::Tokenizer;
 use super::worth::worth;
 use super::{Block, Level, Payload, SentLine, UnitRef};
+use crate::change::ChangeClass;
 
 /// What bounds a hook's payloads.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct PackOptions {
 pub struct Overhead {
     /// Instructions, schema and message frame, in tokens.
     pub fixed: u64,
-    /// The schema's share for each line that a reply may name, in tokens.
+    /// The schema's share for each numbered line, which a reply may name, in tokens.
     pub per_line: u64,
     /// Tokens reserved for the reply.
     pub output: u64,
@@ -58,6 +59,9 @@ pub struct Compressed {
     pub nothing_left: Vec<UnitRef>,
     /// How many different secrets were taken out of the payloads.
     pub redactions: usize,
+    /// What a limit has to hold for all payloads, in counted tokens: instructions, schema and replies
+    /// included, bounded from above.
+    pub bound: u64,
 }
 
 /// Cuts the units down and packs them into payloads, coverage first: every unit at its lowest
@@ -78,10 +82,10 @@ pub fn compress(
     let mut compressed = Compressed::default();
     let highest = options.highest;
     let mut drafts = Vec::new();
-    for &unit in units {
-        match cutter.cut(unit, highest) {
+    for edit in cutter.edits(units) {
+        match cutter.cut(&edit, highest) {
             Some(draft) => drafts.push(draft),
-            None => compressed.nothing_left.push(unit),
+            None => compressed.nothing_left.extend(edit.units()),
         }
     }
     let mut requests = fill(drafts, options);
@@ -89,30 +93,32 @@ pub fn compress(
         && cost(&requests, options) > limit
     {
         let full: Vec<Draft> = requests.into_iter().flatten().collect();
-        let lines = full.iter().filter_map(|draft| cutter.cut(draft.unit, Level::Lines)).collect();
+        let lines = full.iter().filter_map(|draft| cutter.cut(&draft.edit, Level::Lines)).collect();
         requests = fill(lines, options);
         if cost(&requests, options) > limit {
             let (taken, left_out) = admit(requests.into_iter().flatten().collect(), limit, options);
-            compressed.left_out.extend(left_out.into_iter().map(|unit| (unit, reason)));
+            let units = left_out.iter().flat_map(Edit::units);
+            compressed.left_out.extend(units.map(|unit| (unit, reason)));
             requests = taken;
         }
         let mut higher = vec![full];
         if highest > Level::Slice {
             let slices = requests.iter().flatten();
-            higher.insert(0, slices.filter_map(|draft| cutter.cut(draft.unit, Level::Slice)).collect());
+            higher.insert(0, slices.filter_map(|draft| cutter.cut(&draft.edit, Level::Slice)).collect());
         }
         for drafts in higher {
             raise(&mut requests, drafts, limit, options);
         }
     }
+    compressed.bound = cost(&requests, options);
     for request in &mut requests {
-        request.sort_by_key(|draft| draft.unit);
+        request.sort_by_key(|draft| draft.edit.unit);
     }
-    requests.sort_by_key(|request| request.first().map(|draft| draft.unit));
+    requests.sort_by_key(|request| request.first().map(|draft| draft.edit.unit));
     compressed.left_out.sort_unstable_by_key(|&(unit, _)| unit);
     let mut secrets = BTreeSet::new();
     for request in requests {
-        let payload = seal(request, changes);
+        let payload = seal(request, changes, tokenizer);
         secrets.extend(payload.text.secrets());
         compressed.payloads.push(payload);
     }
@@ -120,23 +126,42 @@ pub fn compress(
     compressed
 }
 
-/// A unit at a level, redacted and counted.
-struct Draft {
+/// An edit and the units in which it is made.
+#[derive(Clone)]
+struct Edit {
+    /// The first of them, which is sent.
     unit: UnitRef,
+    /// The others, which are named.
+    also: Vec<UnitRef>,
+}
+
+impl Edit {
+    fn units(&self) -> impl Iterator<Item = UnitRef> + '_ {
+        std::iter::once(self.unit).chain(self.also.iter().copied())
+    }
+}
+
+/// An edit at a level, redacted and counted.
+struct Draft {
+    edit: Edit,
     level: Level,
     worth: u64,
-    /// All lines but the number in the first one.
-    text: Redacted,
-    /// Tokens of the block, its number counted as one.
-    tokens: u64,
+    /// The path and what is known around the unit, a line each: once in a request for all units of
+    /// the file.
+    around: Vec<Counted>,
+    /// The block; its text lacks the number in the first line, which is counted as one token.
+    block: Counted,
     lines: Vec<SentLine>,
 }
 
-impl Draft {
-    fn cost(&self, options: &PackOptions) -> u64 {
-        self.tokens + options.overhead.per_line * self.lines.len() as u64
-    }
+/// Text and its tokens, those of its last line break included.
+struct Counted {
+    text: Redacted,
+    tokens: u64,
 }
+
+/// The most places that are named beside an edit which is made in many; of more, the number is.
+const NAMED: usize = 8;
 
 /// Cuts, redacts and counts units; reads each file once.
 struct Cutter<'a> {
@@ -146,39 +171,108 @@ struct Cutter<'a> {
     slicers: BTreeMap<usize, Slicer<'a>>,
 }
 
-impl Cutter<'_> {
-    fn cut(&mut self, place: UnitRef, level: Level) -> Option<Draft> {
-        let change = &self.changes[place.change].classified;
-        let unit = &change.units[place.unit];
-        let slicer =
-            self.slicers.entry(place.change).or_insert_with(|| Slicer::of(change, &mut self.session));
-        let rendered = slicer.render(unit, level)?;
-        let mut text = format!(" {} | {}\n", change.path(), unit.name);
-        for line in &rendered.lines {
-            text.push_str(&format!("{}{}\n", line.mark, line.text));
+impl<'a> Cutter<'a> {
+    fn slicer(&mut self, change: usize) -> &Slicer<'a> {
+        let classified = &self.changes[change].classified;
+        self.slicers.entry(change).or_insert_with(|| Slicer::of(classified, &mut self.session))
+    }
+
+    /// The units, those in which the same edit is made together.
+    fn edits(&mut self, units: &[UnitRef]) -> Vec<Edit> {
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for &unit in units {
+            let changes = self.changes;
+            let key = self.slicer(unit.change).edit(&changes[unit.change].classified.units[unit.unit]);
+            let index = key.map_or(edits.len(), |key| *known.entry(key).or_insert(edits.len()));
+            match edits.get_mut(index) {
+                Some(edit) => edit.also.push(unit),
+                None => edits.push(Edit { unit, also: Vec::new() }),
+            }
         }
-        let text = self.session.redact(&text);
-        let lines = sent_lines(&rendered, &text);
-        let tokens = self.tokenizer.count(&format!("#1{}", text.as_str()));
-        Some(Draft { unit: place, level, worth: worth(change, unit, &rendered), text, tokens, lines })
+        edits
+    }
+
+    fn cut(&mut self, edit: &Edit, level: Level) -> Option<Draft> {
+        let change = &self.changes[edit.unit.change].classified;
+        let unit = &change.units[edit.unit.unit];
+        // Where no more than a value or a name differs, what surrounds it is what it was.
+        let is_slight = matches!(unit.class, ChangeClass::Literal | ChangeClass::Rename);
+        let level = if is_slight { Level::Lines } else { level };
+        let rendered = self.slicer(edit.unit.change).render(unit, level)?;
+        let mut text = format!("# {}\n", change.path());
+        for line in &rendered.around {
+            text.push_str(&format!(" {line}\n"));
+        }
+        if let Some(first) = rendered.all_added_from() {
+            text.push_str(&format!("+{first}"));
+        }
+        if !rendered.title.is_empty() {
+            text.push_str(&format!(" {}", rendered.title));
+        }
+        text.push('\n');
+        if !edit.also.is_empty() {
+            text.push_str(&format!("also {}\n", self.places(&edit.also)));
+        }
+        for (mark, line) in rendered.marks().zip(&rendered.lines) {
+            text.push_str(&format!("{mark}{}\n", line.text));
+        }
+        let (around, block) = self.session.redact(&text).split_lines(1 + rendered.around.len());
+        let lines = sent_lines(&rendered, &block);
+        let counted = |text: Redacted, number: &str| {
+            let tokens = self.tokenizer.count(&format!("{number}{}", text.as_str()));
+            Counted { text, tokens }
+        };
+        Some(Draft {
+            edit: edit.clone(),
+            level,
+            worth: worth(change, unit, &rendered),
+            around: around.into_iter().map(|line| counted(line, "")).collect(),
+            block: counted(block, "#1"),
+            lines,
+        })
+    }
+
+    /// `src/a.rs:12, src/b.rs:40 and 3 more`.
+    fn places(&self, units: &[UnitRef]) -> String {
+        let place = |unit: &UnitRef| {
+            let change = &self.changes[unit.change].classified;
+            format!("{}:{}", change.path(), change.units[unit.unit].span().0)
+        };
+        let named: Vec<String> = units.iter().take(NAMED).map(place).collect();
+        match units.len().saturating_sub(NAMED) {
+            0 => named.join(", "),
+            more => format!("{} and {more} more", named.join(", ")),
+        }
     }
 }
 
-/// The numbered lines as they read after redaction, which keeps the number of lines.
-fn sent_lines(rendered: &Rendered, text: &Redacted) -> Vec<SentLine> {
-    let redacted = text.as_str().split('\n').skip(1);
-    let numbered = rendered.lines.iter().zip(redacted).filter_map(|(line, text)| {
-        let number = line.mark.number()?;
-        let mark = line.mark.to_string();
-        Some(SentLine { number, text: text.strip_prefix(&mark).unwrap_or(text).to_owned() })
+/// The changed lines as they read after redaction, which keeps the number of lines.
+fn sent_lines(rendered: &Rendered, block: &Redacted) -> Vec<SentLine> {
+    let text: Vec<&str> = block.as_str().lines().collect();
+    let redacted = &text[text.len().saturating_sub(rendered.lines.len())..];
+    let lines = rendered.lines.iter().zip(rendered.marks()).zip(redacted);
+    let changed = lines.filter_map(|((line, mark), text)| {
+        Some(SentLine {
+            number: line.number?,
+            is_numbered: line.is_numbered,
+            is_deleted: line.kind == Kind::Deleted,
+            text: text.strip_prefix(&*mark).unwrap_or(text).to_owned(),
+        })
     });
-    numbered.collect()
+    changed.collect()
 }
 
-/// What all requests cost together, as the limit counts it.
+/// What a request of these drafts costs, as the limit counts it.
+fn request_cost<'d>(drafts: impl Iterator<Item = &'d Draft> + Clone, options: &PackOptions) -> u64 {
+    let numbered = drafts.clone().flat_map(|draft| &draft.lines).filter(|line| line.is_numbered).count();
+    let overhead = &options.overhead;
+    tokens(drafts) + overhead.per_line * numbered as u64 + overhead.fixed + overhead.output
+}
+
+/// What all requests cost together.
 fn cost(requests: &[Vec<Draft>], options: &PackOptions) -> u64 {
-    let drafts: u64 = requests.iter().flatten().map(|draft| draft.cost(options)).sum();
-    drafts + requests.len() as u64 * (options.overhead.fixed + options.overhead.output)
+    requests.iter().map(|request| request_cost(request.iter(), options)).sum()
 }
 
 /// A block's number stays below this, so that it is a single token whatever it is.
@@ -189,8 +283,16 @@ fn is_within(units: usize, tokens: u64, options: &PackOptions) -> bool {
     units <= 1 || (units <= options.units_per_request.min(BLOCKS) && tokens <= options.tokens_per_request)
 }
 
-fn tokens(drafts: &[Draft]) -> u64 {
-    drafts.iter().map(|draft| draft.tokens).sum()
+/// Tokens of the drafts in one request: what stands around several units of a file is sent once.
+fn tokens<'d>(drafts: impl Iterator<Item = &'d Draft>) -> u64 {
+    let mut seen = HashSet::new();
+    let mut tokens = 0;
+    for draft in drafts {
+        let mut around = draft.around.iter();
+        let fresh = around.by_ref().filter(|line| seen.insert((draft.edit.unit.change, line.text.as_str())));
+        tokens += draft.block.tokens + fresh.map(|line| line.tokens).sum::<u64>();
+    }
+    tokens
 }
 
 /// First-fit decreasing. What is placed is as many neighbours of one file as a request holds.
@@ -198,19 +300,19 @@ fn fill(drafts: Vec<Draft>, options: &PackOptions) -> Vec<Vec<Draft>> {
     let mut groups: Vec<Vec<Draft>> = Vec::new();
     for draft in drafts {
         let fitting = groups.last_mut().filter(|group| {
-            group.last().is_some_and(|last| last.unit.change == draft.unit.change)
-                && is_within(group.len() + 1, tokens(group) + draft.tokens, options)
+            group.last().is_some_and(|last| last.edit.unit.change == draft.edit.unit.change)
+                && is_within(group.len() + 1, tokens(group.iter().chain([&draft])), options)
         });
         match fitting {
             Some(group) => group.push(draft),
             None => groups.push(vec![draft]),
         }
     }
-    groups.sort_by_cached_key(|group| Reverse(tokens(group)));
+    groups.sort_by_cached_key(|group| Reverse(tokens(group.iter())));
     let mut requests: Vec<Vec<Draft>> = Vec::new();
     for group in groups {
         let fitting = requests.iter_mut().find(|request| {
-            is_within(request.len() + group.len(), tokens(request) + tokens(&group), options)
+            is_within(request.len() + group.len(), tokens(request.iter().chain(&group)), options)
         });
         match fitting {
             Some(request) => request.extend(group),
@@ -220,60 +322,71 @@ fn fill(drafts: Vec<Draft>, options: &PackOptions) -> Vec<Vec<Draft>> {
     requests
 }
 
-/// Takes units by value for a token while the limit holds; gives the requests and what is left out.
-fn admit(mut drafts: Vec<Draft>, limit: u64, options: &PackOptions) -> (Vec<Vec<Draft>>, Vec<UnitRef>) {
-    drafts.sort_by_key(|draft| (Reverse(rate(draft.worth, draft.cost(options))), draft.unit));
+/// Takes edits by value for a token while the limit holds; gives the requests and what is left out.
+fn admit(mut drafts: Vec<Draft>, limit: u64, options: &PackOptions) -> (Vec<Vec<Draft>>, Vec<Edit>) {
     let each = options.overhead.fixed + options.overhead.output;
+    drafts.sort_by_cached_key(|draft| {
+        let alone = request_cost([draft].into_iter(), options) - each;
+        (Reverse(rate(draft.worth, alone)), draft.edit.unit)
+    });
     let mut left = limit;
     let mut requests: Vec<Vec<Draft>> = Vec::new();
     let mut left_out = Vec::new();
     for draft in drafts {
-        let cost = draft.cost(options);
         let fitting = requests
             .iter_mut()
-            .find(|request| is_within(request.len() + 1, tokens(request) + draft.tokens, options));
+            .find(|request| is_within(request.len() + 1, tokens(request.iter().chain([&draft])), options));
+        let more = match &fitting {
+            Some(request) => {
+                let with = request_cost(request.iter().chain([&draft]), options);
+                with - request_cost(request.iter(), options)
+            }
+            None => request_cost([&draft].into_iter(), options),
+        };
         match fitting {
-            Some(request) if cost <= left => {
-                left -= cost;
+            _ if more > left => left_out.push(draft.edit),
+            Some(request) => {
+                left -= more;
                 request.push(draft);
             }
-            None if cost + each <= left => {
-                left -= cost + each;
+            None => {
+                left -= more;
                 requests.push(vec![draft]);
             }
-            _ => left_out.push(draft.unit),
         }
     }
     (requests, left_out)
 }
 
-/// Puts units at a higher level where request and limit hold it, most value for a token first.
+/// Puts edits at a higher level where request and limit hold it, most value for a token first.
 fn raise(requests: &mut [Vec<Draft>], higher: Vec<Draft>, limit: u64, options: &PackOptions) {
     let mut left = limit.saturating_sub(cost(requests, options));
     let places: BTreeMap<UnitRef, (usize, usize)> = requests
         .iter()
         .enumerate()
         .flat_map(|(request, drafts)| {
-            drafts.iter().enumerate().map(move |(index, draft)| (draft.unit, (request, index)))
+            drafts.iter().enumerate().map(move |(index, draft)| (draft.edit.unit, (request, index)))
         })
         .collect();
+    let alone = |draft: &Draft| request_cost([draft].into_iter(), options);
     let mut steps: Vec<(u64, (usize, usize), Draft)> = higher
         .into_iter()
         .filter_map(|draft| {
-            let &(request, index) = places.get(&draft.unit)?;
-            let more = draft.cost(options).saturating_sub(requests[request][index].cost(options));
+            let &(request, index) = places.get(&draft.edit.unit)?;
+            let more = alone(&draft).saturating_sub(alone(&requests[request][index]));
             Some((rate(draft.worth, more), (request, index), draft))
         })
         .collect();
-    steps.sort_by_key(|(rate, _, draft)| (Reverse(*rate), draft.unit));
-    for (_, (request, index), draft) in steps {
+    steps.sort_by_key(|(rate, _, draft)| (Reverse(*rate), draft.edit.unit));
+    for (_, (request, index), mut draft) in steps {
         let request = &mut requests[request];
-        let now = &request[index];
-        let more = draft.cost(options).saturating_sub(now.cost(options));
-        let within = is_within(request.len(), tokens(request) - now.tokens + draft.tokens, options);
-        if more <= left && within {
+        let before = request_cost(request.iter(), options);
+        std::mem::swap(&mut request[index], &mut draft);
+        let more = request_cost(request.iter(), options).saturating_sub(before);
+        if more <= left && is_within(request.len(), tokens(request.iter()), options) {
             left -= more;
-            request[index] = draft;
+        } else {
+            std::mem::swap(&mut request[index], &mut draft);
         }
     }
 }
@@ -283,24 +396,41 @@ fn rate(worth: u64, tokens: u64) -> u64 {
     worth * 1000 / tokens.max(1)
 }
 
-/// Numbers the blocks. Every block ends with a line break and begins with `#`, between which no
-/// token reaches: the tokens of the payload are the sum of those of its blocks.
-fn seal(request: Vec<Draft>, changes: &[RoutedChange]) -> Payload {
+/// Puts the parts together: each file's path and what stands around its units, then its blocks,
+/// numbered. Every part ends with a line break and begins with `#` or with a blank before a word,
+/// between which no token reaches: the tokens of the payload are the sum of those of its parts.
+fn seal(request: Vec<Draft>, changes: &[RoutedChange], tokenizer: &Tokenizer) -> Payload {
     let mut text = Redacted::default();
     let mut blocks = Vec::with_capacity(request.len());
-    let mut tokens = 0;
-    for (number, draft) in (1..).zip(request) {
-        text.push_block(number, &draft.text);
-        tokens += draft.tokens;
-        blocks.push(Block {
-            unit: draft.unit,
-            number,
-            path: changes[draft.unit.change].classified.path().clone(),
-            level: draft.level,
-            tokens: draft.tokens,
-            lines: draft.lines,
-        });
+    for file in request.chunk_by(|one, next| one.edit.unit.change == next.edit.unit.change) {
+        let mut seen = HashSet::new();
+        let mut shares = Vec::with_capacity(file.len());
+        for draft in file {
+            let fresh = draft.around.iter().filter(|line| seen.insert(line.text.as_str()));
+            let share: u64 = fresh
+                .map(|line| {
+                    text.push(&line.text);
+                    line.tokens
+                })
+                .sum();
+            shares.push(share);
+        }
+        for (draft, share) in file.iter().zip(shares) {
+            let number = blocks.len() as u32 + 1;
+            text.push_block(number, &draft.block.text);
+            blocks.push(Block {
+                unit: draft.edit.unit,
+                also: draft.edit.also.clone(),
+                number,
+                path: changes[draft.edit.unit.change].classified.path().clone(),
+                level: draft.level,
+                tokens: share + draft.block.tokens,
+                lines: draft.lines.clone(),
+            });
+        }
     }
+    let tokens = blocks.iter().map(|block| block.tokens).sum();
+    debug_assert_eq!(tokens, tokenizer.count(text.as_str()), "a token reaches over parts");
     Payload { text, blocks, tokens }
 }
 

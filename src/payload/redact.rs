@@ -33,8 +33,25 @@ impl Redacted {
 
     /// Appends a block under its number.
     pub(super) fn push_block(&mut self, number: u32, block: &Self) {
-        self.text.push_str(&format!("#{number}{}", block.text));
-        self.secrets.extend(&block.secrets);
+        self.text.push_str(&format!("#{number}"));
+        self.push(block);
+    }
+
+    /// Appends another text.
+    pub(super) fn push(&mut self, other: &Self) {
+        self.text.push_str(&other.text);
+        self.secrets.extend(&other.secrets);
+    }
+
+    /// The first `count` lines, each with its line break, and what follows them.
+    pub(super) fn split_lines(self, count: usize) -> (Vec<Self>, Self) {
+        let part = |text: &str| {
+            let secrets = placeholders(text).filter(|number| self.secrets.contains(number)).collect();
+            Self { text: text.to_owned(), secrets }
+        };
+        let mut parts = self.text.splitn(count + 1, '\n');
+        let lines = parts.by_ref().take(count).map(|line| part(&format!("{line}\n"))).collect();
+        (lines, part(parts.next().unwrap_or_default()))
     }
 
     /// Without a redactor, for the tests of later stages.
@@ -121,11 +138,8 @@ impl Session<'_> {
         loop {
             let ranges = self.redactor.find(&text);
             if ranges.is_empty() {
-                let secrets = PLACEHOLDER
-                    .captures_iter(&text)
-                    .filter_map(|found| found[1].parse().ok())
-                    .filter(|number| (1..=self.numbers.len()).contains(number))
-                    .collect();
+                let secrets =
+                    placeholders(&text).filter(|number| (1..=self.numbers.len()).contains(number)).collect();
                 return Redacted { text, secrets };
             }
             let mut clean = String::with_capacity(text.len());
@@ -176,6 +190,11 @@ fn pattern(text: &str) -> Regex {
 }
 
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\[redacted-(\d+)\]"));
+
+/// The numbers of the placeholders in a text, whoever put them there.
+fn placeholders(text: &str) -> impl Iterator<Item = usize> + '_ {
+    PLACEHOLDER.captures_iter(text).filter_map(|found| found[1].parse().ok())
+}
 
 /// A quoted value of at least 12 characters that is given to a name which tells what it is.
 static NAMED_VALUE: LazyLock<Regex> = LazyLock::new(|| {
@@ -238,8 +257,9 @@ fn key_material(line: &str) -> Option<usize> {
     let line = line.strip_suffix("\\n").unwrap_or(line).trim_end_matches('\\');
     let is_header =
         line.starts_with("Proc-Type:") || line.starts_with("DEK-Info:") || line.starts_with("Comment:");
-    // A rendered line begins with its number and a blank, or is a placeholder already.
-    let bare = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+    // A rendered line begins with its number and a mark, or is a placeholder already.
+    let bare = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let bare = bare.trim_start_matches(|c: char| c.is_whitespace() || c == '-');
     let is_base64 = bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     if is_base64 { Some(bare.len()) } else { is_header.then_some(0) }
 }

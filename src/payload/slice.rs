@@ -1,23 +1,29 @@
 //! One unit at one level, as text.
 //!
 //! ```text
-//! use crate::db::find
 //!  fn login(&self, user: &User, password: &str) -> Result<Token> {
 //! ⋮
 //!  let row = find(user)?;
 //! -if !verify(password, &row.hash) {
 //! 41+if verify(password, &row.hash) {
+//! +    audit(&row);
 //! ```
 //!
-//! Added lines carry their number, deleted ones a dash, context a blank. Where lines were deleted
-//! and none came, the next line carries its number too (`42 return row`), so that a finding can
-//! name a place. `⋮` stands for lines left out, except between two numbers, which say it.
+//! Added lines carry a plus, deleted ones a dash, context a blank. The first line of each run of
+//! changes carries its number too, and so does each twelfth after it: what a finding quotes tells
+//! the lines in between apart. Where lines were deleted and none came, the number is that of the
+//! line which stands there now. Where all lines are added they need no plus: the title says it
+//! (`#1+41`). `⋮` stands for lines left out.
+//!
+//! What is left out of changed lines, at every level: comments, documentation (of Python also
+//! docstrings without doctests) and blank lines, unless nothing else changed; and of a definition
+//! that is gone, all but its header.
 
 mod control;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
 use std::ops::Range;
 
 use crate::change::binding::words;
@@ -27,69 +33,15 @@ use crate::change::{ClassifiedChange, Edit, LineRange, Unit};
 use super::redact::Session;
 use super::side::Side;
 use super::{Level, imports};
-
-/// A unit cut down to a level.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rendered {
-    /// The lines, in order.
-    pub(super) lines: Vec<Line>,
-}
-
-/// A line as it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// What it is.
-    pub(super) mark: Mark,
-    /// Its text, without the mark.
-    pub(super) text: String,
-}
-
-/// What a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// An import that a changed line uses.
-    Import,
-    /// Line of the new side that the change adds.
-    Added(u32),
-    /// Line of the old side that the change takes away.
-    Deleted,
-    /// A line that did not change.
-    Context,
-    /// A line that did not change, beside deleted ones.
-    Anchor(u32),
-    /// Lines left out.
-    Gap,
-}
-
-impl Mark {
-    /// The line of the new side that a finding may name.
-    #[must_use]
-    pub(super) fn number(self) -> Option<u32> {
-        match self {
-            Self::Added(number) | Self::Anchor(number) => Some(number),
-            Self::Import | Self::Deleted | Self::Context | Self::Gap => None,
-        }
-    }
-}
-
-impl fmt::Display for Mark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Import => Ok(()),
-            Self::Added(number) => write!(f, "{number}+"),
-            Self::Deleted => f.write_str("-"),
-            Self::Context => f.write_str(" "),
-            Self::Anchor(number) => write!(f, "{number} "),
-            Self::Gap => f.write_str("⋮"),
-        }
-    }
-}
+pub(super) use write::{Kind, Line, Rendered};
 
 /// Both sides of a change, ready to be cut.
 pub(super) struct Slicer<'a> {
     old: Option<Side<'a>>,
     new: Option<Side<'a>>,
     edits: &'a [Edit],
+    /// The file's name without what follows its first dot.
+    stem: String,
 }
 
 /// A line at its place: before or at line `at` of the new side, the deleted ones first.
@@ -97,7 +49,7 @@ struct Row<'a> {
     at: u32,
     /// Line of the old side; none for a line of the new side, which comes after those of the old.
     old: Option<u32>,
-    mark: Mark,
+    kind: Kind,
     text: Cow<'a, str>,
     /// Whether its indentation is content.
     in_atom: bool,
@@ -114,6 +66,7 @@ impl<'a> Slicer<'a> {
             old: Side::of(parsed.change.old.as_ref(), parsed.old(), secrets),
             new: Side::of(parsed.change.new.as_ref(), parsed.new(), secrets),
             edits: &parsed.change.edits,
+            stem: stem(&change.path().to_string()),
         }
     }
 
@@ -121,6 +74,55 @@ impl<'a> Slicer<'a> {
     /// changed in it.
     #[must_use]
     pub(super) fn render(&self, unit: &Unit, level: Level) -> Option<Rendered> {
+        let mut rows = self.rows(unit)?;
+        let mut around = Vec::new();
+        if let Some(new) = self.new.as_ref().filter(|_| unit.new.is_some()) {
+            self.complete(unit, new, &mut rows);
+            let mut context = BTreeSet::new();
+            let mut header = 0..0;
+            if level >= Level::Slice {
+                self.neighbours(unit, new, &rows, &mut context);
+                header = self.enclosing(unit, new, &rows, &mut context, &mut around);
+            }
+            if level >= Level::Function {
+                context.extend(self.bounds(unit, new));
+                header = 0..0;
+            }
+            self.add_context(new, context, &header, &mut rows);
+            if level >= Level::Slice {
+                around.splice(0..0, self.imports(new, &rows));
+            }
+        }
+        rows.sort_by_key(|row| (row.at, row.old.is_none(), row.old));
+        let says_nothing =
+            |row: &Row<'_>| row.kind == Kind::Context && !row.text.contains(char::is_alphanumeric);
+        while level < Level::Function && rows.last().is_some_and(says_nothing) {
+            rows.pop();
+        }
+        Some(Rendered { title: self.title(unit, &rows), around, lines: self.write(rows) })
+    }
+
+    /// What a unit's change says wherever it is made: the names that it changes, or else its changed
+    /// lines, white space aside. None where it is too little to be known as the same edit.
+    #[must_use]
+    pub(super) fn edit(&self, unit: &Unit) -> Option<String> {
+        let rows = self.rows(unit)?;
+        if !unit.renamed.is_empty() {
+            return Some(format!("{:?}", unit.renamed));
+        }
+        let is_replaced = !unit.added.is_empty() && !unit.deleted.is_empty();
+        let says_something = rows.iter().any(|row| row.text.contains(char::is_alphanumeric));
+        let mut edit = String::new();
+        for row in &rows {
+            edit.push(if row.old.is_some() { '-' } else { '+' });
+            edit.extend(row.text.split_whitespace().flat_map(|word| [word, " "]));
+            edit.push('\n');
+        }
+        (says_something && (is_replaced || rows.len() >= 3)).then_some(edit)
+    }
+
+    /// The changed lines of which something is sent; none where nothing is to be said of any.
+    fn rows(&self, unit: &Unit) -> Option<Vec<Row<'_>>> {
         let mut rows = self.changed(unit, Side::text);
         if rows.is_empty() {
             rows = self.changed(unit, Side::documented);
@@ -134,27 +136,7 @@ impl<'a> Slicer<'a> {
         if unit.new.is_none() {
             self.keep_signature(unit, &mut rows);
         }
-        let mut frame = Vec::new();
-        if let Some(new) = &self.new {
-            let mut context = BTreeSet::new();
-            let mut header = 0..0;
-            if level >= Level::Slice {
-                self.neighbours(unit, new, &rows, &mut context);
-                header = self.enclosing(unit, new, &rows, &mut context, &mut frame);
-            }
-            if level >= Level::Function && unit.new.is_some() {
-                context.extend(self.bounds(unit, new));
-                header = 0..0;
-            }
-            self.add_context(unit, new, context, &header, &mut rows);
-        }
-        rows.sort_by_key(|row| (row.at, row.old.is_none(), row.old));
-        let is_context =
-            |row: &Row<'_>| row.mark == Mark::Context && !row.text.contains(char::is_alphanumeric);
-        while level < Level::Function && rows.last().is_some_and(is_context) {
-            rows.pop();
-        }
-        Some(self.write(level, frame, rows))
+        Some(rows)
     }
 
     /// The changed lines of a unit, as `text` reads them.
@@ -169,8 +151,7 @@ impl<'a> Slicer<'a> {
             if let Some(new) = &self.new
                 && let Some(text) = text(new, line)
             {
-                let in_atom = new.begins_in_atom(line);
-                rows.push(Row { at: line, old: None, mark: Mark::Added(line), text, in_atom, end: line });
+                rows.push(Row::new(new, line, Kind::Added, text));
             }
         }
         for line in lines(&unit.deleted) {
@@ -181,17 +162,25 @@ impl<'a> Slicer<'a> {
                 let at = self.place_of(line);
                 // A run of edits can straddle definitions; what was deleted here is shown here.
                 let at = bounds.as_ref().map_or(at, |bounds| at.clamp(bounds.start, bounds.end));
-                rows.push(Row {
-                    at,
-                    old: Some(line),
-                    mark: Mark::Deleted,
-                    text,
-                    in_atom,
-                    end: at.saturating_sub(1),
-                });
+                let end = at.saturating_sub(1);
+                rows.push(Row { at, old: Some(line), kind: Kind::Deleted, text, in_atom, end });
             }
         }
         rows
+    }
+
+    /// A definition that is new is sent in one piece, with the few lines of it for which the
+    /// difference happens to find others on the old side.
+    fn complete<'s>(&'s self, unit: &Unit, new: &'s Side<'a>, rows: &mut Vec<Row<'s>>) {
+        if unit.old.is_some() || !unit.deleted.is_empty() {
+            return;
+        }
+        let is_found = |line: &u32| !self.is_changed(*line) && new.is_code(*line);
+        let found: Vec<u32> = self.bounds(unit, new).filter(is_found).collect();
+        if found.len() * 2 <= rows.len() {
+            let found = found.into_iter().filter_map(|line| Some((line, new.text(line)?)));
+            rows.extend(found.map(|(line, text)| Row::new(new, line, Kind::Added, text)));
+        }
     }
 
     /// The line of the new side before which a line of the old side stood.
@@ -243,16 +232,19 @@ impl<'a> Slicer<'a> {
         unit.new.as_ref().map_or(1..new.line_count() + 1, |bytes| new.lines_of(bytes))
     }
 
-    /// The nearest line of code on both sides of every changed run, unless it changed itself.
+    /// The nearest line of code on both sides of every changed run, unless it changed itself or is no
+    /// more than a bracket.
     fn neighbours(&self, unit: &Unit, new: &Side<'_>, rows: &[Row<'_>], context: &mut BTreeSet<u32>) {
         let bounds = self.bounds(unit, new);
-        let changed: HashSet<u32> = rows.iter().filter_map(|row| row.mark.number()).collect();
+        let added = added(rows);
         for row in rows {
             let next = if row.old.is_some() { row.at } else { row.at + 1 };
             let before = (bounds.start..row.at).rev().find(|&line| new.is_code(line));
             let after = (next.max(bounds.start)..bounds.end).find(|&line| new.is_code(line));
             for line in before.into_iter().chain(after) {
-                if !changed.contains(&line) && !self.is_changed(line) {
+                // A bracket alone says nothing.
+                let says = |text: Cow<'_, str>| text.contains(char::is_alphanumeric);
+                if !added.contains(&line) && !self.is_changed(line) && new.text(line).is_some_and(says) {
                     context.insert(line);
                 }
             }
@@ -264,22 +256,22 @@ impl<'a> Slicer<'a> {
         after > 0 && self.edits[after - 1].new.contains(line)
     }
 
-    /// The header of the definition, those of the control flow around each changed run, and, as a
-    /// frame, one line of each definition around it. Gives the lines of the header.
+    /// The header of the definition, those of the control flow around each changed run, and, around
+    /// it, one line of each definition that encloses it. Gives the lines of the header.
     fn enclosing(
         &self,
         unit: &Unit,
         new: &Side<'_>,
         rows: &[Row<'_>],
         context: &mut BTreeSet<u32>,
-        frame: &mut Vec<String>,
+        around: &mut Vec<String>,
     ) -> Range<u32> {
         let Some(code) = new.code() else { return 0..0 };
         let bounds = self.bounds(unit, new);
-        let numbers: HashSet<u32> = rows.iter().filter_map(|row| row.mark.number()).collect();
+        let added = added(rows);
         for row in rows {
             // What encloses a line and begins before its run, encloses the first line of the run.
-            let starts_run = row.old.is_some() || !numbers.contains(&(row.at - 1));
+            let starts_run = row.old.is_some() || !added.contains(&(row.at - 1));
             let Some(byte) = new.first_byte(row.at).filter(|_| starts_run) else { continue };
             let headers = control::headers(code, byte).into_iter().map(|header| new.line_of(header));
             context.extend(headers.filter(|line| bounds.contains(line)));
@@ -292,6 +284,7 @@ impl<'a> Slicer<'a> {
         // Decorators and annotations say what a definition is for, attributes how it is compiled.
         let is_attribute = |line| new.text(line).is_some_and(|text| text.trim_start().starts_with("#["));
         context.extend(header.filter(|&line| !is_attribute(line)));
+        let mut frame = Vec::new();
         let mut parent = own.parent;
         while let Some(definition) = parent.and_then(|index| definitions.get(index)) {
             let header = new
@@ -303,89 +296,112 @@ impl<'a> Slicer<'a> {
             );
             parent = definition.parent;
         }
-        frame.reverse();
+        around.extend(frame.into_iter().rev());
         new.lines_of(&own.header)
     }
 
-    /// Adds the context, and the anchors of what was deleted without anything in its place. A header
-    /// of several lines in which nothing changed is written as one.
+    /// Adds the context. A header of several lines in which nothing changed is written as one.
     fn add_context<'s>(
         &'s self,
-        unit: &Unit,
         new: &'s Side<'a>,
         mut context: BTreeSet<u32>,
         header: &Range<u32>,
         rows: &mut Vec<Row<'s>>,
     ) {
-        let bounds = self.bounds(unit, new);
-        let added: HashSet<u32> = rows.iter().filter_map(|row| row.mark.number()).collect();
-        let mut anchors = BTreeSet::new();
-        for at in rows.iter().filter(|row| row.old.is_some()).map(|row| row.at).collect::<BTreeSet<_>>() {
-            let next = (at.max(bounds.start)..bounds.end).find(|&line| new.is_code(line));
-            let anchor = next.or_else(|| (bounds.start..at).rev().find(|&line| new.is_code(line)));
-            anchors.extend(anchor.filter(|line| !added.contains(line)));
-        }
-        context.extend(&anchors);
+        let added = added(rows);
         let is_decorator = |line| new.text(line).is_some_and(|text| text.trim_start().starts_with('@'));
-        let is_told_apart =
-            |line| added.contains(&line) || anchors.contains(&line) || new.begins_in_atom(line);
-        let is_plain = |line| !is_told_apart(line) && !is_decorator(line);
+        let is_plain = |line| !added.contains(&line) && !new.begins_in_atom(line) && !is_decorator(line);
         let is_split = rows.iter().any(|row| row.old.is_some() && header.contains(&row.at));
         if header.len() > 1 && !is_split && header.clone().all(is_plain) {
             context.retain(|line| !header.contains(line));
             let text = Cow::Owned(joined(header.clone().filter_map(|line| new.text(line))));
-            let row = Row {
-                at: header.start,
-                old: None,
-                mark: Mark::Context,
-                text,
-                in_atom: false,
-                end: header.end - 1,
-            };
-            rows.push(row);
+            rows.push(Row { end: header.end - 1, ..Row::new(new, header.start, Kind::Context, text) });
         }
         for line in context.into_iter().filter(|line| !added.contains(line)) {
-            let Some(text) = new.text(line) else { continue };
-            let mark = if anchors.contains(&line) { Mark::Anchor(line) } else { Mark::Context };
-            rows.push(Row { at: line, old: None, mark, text, in_atom: new.begins_in_atom(line), end: line });
+            rows.extend(new.text(line).map(|text| Row::new(new, line, Kind::Context, text)));
         }
     }
 
-    /// Imports, frame and rows, dedented, with marks for what was left out.
-    fn write(&self, level: Level, frame: Vec<String>, rows: Vec<Row<'_>>) -> Rendered {
-        let mut lines = Vec::new();
-        let new = self.new.as_ref();
-        if level >= Level::Slice
-            && let Some(code) = new.and_then(Side::code)
-        {
-            let changed = rows.iter().filter(|row| matches!(row.mark, Mark::Added(_) | Mark::Deleted));
-            let words: HashSet<&str> = changed.flat_map(|row| words(&row.text)).collect();
-            let shown: HashSet<u32> = rows.iter().filter(|row| row.old.is_none()).map(|row| row.at).collect();
-            // A changed import is sent with the unit that owns its line.
-            let is_shown = |row: usize| {
-                let line = row as u32 + 1;
-                shown.contains(&line) || self.is_changed(line)
-            };
-            let used = imports::used(code, &words, is_shown);
-            lines.extend(used.into_iter().map(|text| Line { mark: Mark::Import, text }));
-        }
-        lines.extend(frame.into_iter().map(|text| Line { mark: Mark::Context, text }));
-        let indent = common_indent(&rows);
-        let mut last: Option<(u32, Mark)> = None;
-        for row in rows {
-            if let Some((end, mark)) = last {
-                let is_left_out = new.is_some_and(|new| (end + 1..row.at).any(|line| new.is_code(line)));
-                let is_told = mark.number().is_some() && row.mark.number().is_some();
-                if is_left_out && !is_told {
-                    lines.push(Line { mark: Mark::Gap, text: String::new() });
-                }
-            }
-            last = Some((last.map_or(row.end, |(last, _)| last.max(row.end)), row.mark));
-            let text = if row.in_atom { &row.text } else { row.text.get(indent..).unwrap_or_default() };
-            lines.push(Line { mark: row.mark, text: text.to_owned() });
-        }
-        Rendered { lines }
+    /// The imports that added lines use, but for those that are sent anyway: a changed one with the
+    /// unit that owns its line.
+    fn imports(&self, new: &Side<'_>, rows: &[Row<'_>]) -> Vec<String> {
+        let Some(code) = new.code() else { return Vec::new() };
+        let added = rows.iter().filter(|row| row.kind == Kind::Added);
+        let words: HashSet<&str> = added.flat_map(|row| words(&row.text)).collect();
+        let shown: HashSet<u32> = rows.iter().filter(|row| row.old.is_none()).map(|row| row.at).collect();
+        let is_shown = |line| shown.contains(&line) || self.is_changed(line);
+        imports::used(code, &words, |row| is_shown(row as u32 + 1))
     }
+
+    /// The names around the lines, without those that a reader has anyway: the definition's own where
+    /// its header is shown, and a type's that the file is called after.
+    fn title(&self, unit: &Unit, rows: &[Row<'_>]) -> String {
+        let mut names: Vec<&str> = unit.name.split(" / ").collect();
+        let Some(own) = names.pop().filter(|own| !own.starts_with('(')) else { return String::new() };
+        names.retain(|name| words(name).last().is_none_or(|name| name != self.stem));
+        if !self.shows_header(unit, own, rows) {
+            names.push(own);
+        }
+        names.join(" / ")
+    }
+
+    /// Whether one of the rows is the part of the unit's header that names it.
+    fn shows_header(&self, unit: &Unit, own: &str, rows: &[Row<'_>]) -> bool {
+        let is_old = unit.new.is_none();
+        let (side, bytes) = if is_old { (&self.old, &unit.old) } else { (&self.new, &unit.new) };
+        let header = side.as_ref().zip(bytes.as_ref()).and_then(|(side, bytes)| {
+            let definition = definition(&side.code()?.outline.definitions, bytes)?;
+            Some(side.lines_of(&definition.header))
+        });
+        let (Some(header), Some(own)) = (header, words(own).last()) else { return false };
+        rows.iter().filter(|row| row.old.is_some() == is_old).any(|row| {
+            header.contains(&row.old.unwrap_or(row.at)) && words(&row.text).any(|word| word == own)
+        })
+    }
+
+    /// Rows as lines, dedented and numbered, with marks for what was left out.
+    fn write(&self, rows: Vec<Row<'_>>) -> Vec<Line> {
+        let new = self.new.as_ref();
+        let last_line = new.map_or(0, Side::line_count);
+        let indent = common_indent(&rows);
+        let mut lines: Vec<Line> = Vec::new();
+        let mut end = None;
+        for row in rows {
+            let mut between = end.map_or(0..0, |end| end + 1..row.at);
+            if new.is_some_and(|new| between.any(|line| new.is_code(line))) {
+                lines.push(Line { kind: Kind::Gap, number: None, is_numbered: false, text: String::new() });
+            }
+            end = end.max(Some(row.end));
+            let text = if row.in_atom { &row.text } else { row.text.get(indent..).unwrap_or_default() };
+            let number = row.at.clamp(1, last_line.max(1));
+            lines.push(Line {
+                kind: row.kind,
+                number: (row.kind.is_changed() && last_line > 0).then_some(number),
+                is_numbered: false,
+                text: text.to_owned(),
+            });
+        }
+        write::number(&mut lines);
+        write::drop_told_gaps(&mut lines);
+        lines
+    }
+}
+
+impl<'a> Row<'a> {
+    /// A line of the new side.
+    fn new(new: &Side<'_>, line: u32, kind: Kind, text: Cow<'a, str>) -> Self {
+        Self { at: line, old: None, kind, text, in_atom: new.begins_in_atom(line), end: line }
+    }
+}
+
+/// The added lines among the rows.
+fn added(rows: &[Row<'_>]) -> HashSet<u32> {
+    rows.iter().filter(|row| row.kind == Kind::Added).map(|row| row.at).collect()
+}
+
+fn stem(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 fn lines(ranges: &[LineRange]) -> impl Iterator<Item = u32> + '_ {
@@ -415,18 +431,26 @@ fn joined<'t>(lines: impl Iterator<Item = Cow<'t, str>>) -> String {
 
 /// Whether a header says more than a unit's name and the kind of definition.
 fn says_more(header: &str, name: &str) -> bool {
-    const KINDS: [&str; 14] = [
+    const KINDS: [&str; 22] = [
         "abstract",
         "class",
+        "const",
+        "data",
+        "default",
         "enum",
         "export",
+        "final",
         "impl",
         "interface",
+        "internal",
         "mod",
         "module",
         "namespace",
+        "private",
+        "protected",
         "pub",
         "public",
+        "sealed",
         "static",
         "struct",
         "trait",

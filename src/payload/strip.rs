@@ -1,8 +1,11 @@
-//! Comments out, directives kept.
+//! Comments and documentation out, directives kept.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use tree_sitter::Node;
+
+use crate::change::language::Language;
 use crate::change::parse::SyntaxTree;
 use crate::change::profile::Profile;
 
@@ -49,12 +52,18 @@ impl Strip {
                 if node.start_position().row != node.end_position().row {
                     strip.atoms.push(range);
                 }
-            } else if cursor.goto_first_child() {
-                around.push(node.has_error());
-                continue;
+            } else {
+                let docstring = docstring(node, source).filter(|_| tree.language() == Language::Python);
+                let found = docstring.map(|range| Comment { range, is_documentation: true });
+                strip.comments.extend(found);
+                if cursor.goto_first_child() {
+                    around.push(node.has_error());
+                    continue;
+                }
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
+                    strip.comments.sort_by_key(|comment| comment.range.start);
                     return strip;
                 }
                 around.pop();
@@ -82,14 +91,17 @@ impl Strip {
         let touching = self.comments[first..].iter().take_while(|comment| comment.range.start < line.end);
         let mut left = Cow::Borrowed("");
         let mut at = line.start;
-        for Comment { range, .. } in
+        let mut is_documented = false;
+        for Comment { range, is_documentation } in
             touching.filter(|comment| !(comment.is_documentation && keep_documentation))
         {
             append(&mut left, source.get(at..range.start.max(at))?);
+            is_documented |= *is_documentation;
             at = range.end.min(line.end);
         }
         append(&mut left, source.get(at..line.end)?);
-        if self.is_content(line.end) {
+        let is_gone = is_documented && left.trim_ascii().is_empty();
+        if self.is_content(line.end) && !is_gone {
             return Some(left);
         }
         let code = match left {
@@ -108,6 +120,23 @@ fn is_kept(profile: &Profile, text: &str) -> bool {
 /// Documentation is part of the program where tools read it, and says little about what it does.
 fn is_documentation(text: &str) -> bool {
     ["///", "//!", "/**", "/*!"].iter().any(|start| text.starts_with(start)) && !text.contains("<reference")
+}
+
+/// The string that opens a module, class or function of Python, for readers of the program; none
+/// where it holds doctests, which are run, or beside a syntax error.
+fn docstring(node: Node<'_>, source: &str) -> Option<Range<usize>> {
+    let body = match node.kind() {
+        "module" => Some(node),
+        "class_definition" | "function_definition" => node.child_by_field_name("body"),
+        _ => None,
+    }?;
+    let first = body.named_children(&mut body.walk()).find(|child| child.kind() != "comment")?;
+    let string = first.named_child(0).filter(|child| {
+        first.kind() == "expression_statement" && first.child_count() == 1 && child.kind() == "string"
+    })?;
+    let text = source.get(string.byte_range())?;
+    let opens = text.trim_start_matches(['r', 'R', 'u', 'U']).starts_with(['"', '\'']);
+    (opens && !text.contains(">>>") && !node.has_error()).then(|| string.byte_range())
 }
 
 /// Some grammars count the line break as part of a line comment.
@@ -173,6 +202,41 @@ mod tests {
     fn white_space_within_a_string_is_content() {
         let source = "text = '''a  \n\n  # b\n'''\n";
         assert_eq!(stripped(Language::Python, source), source.trim_end());
+    }
+
+    #[test]
+    fn a_docstring_is_documentation_unless_it_is_run() {
+        let source = r"'''One.'''
+class A:  # a
+    '''Two,
+
+    three.
+    '''
+    def f(self):
+        # b
+        r'''Four.'''; g()
+        'five'
+    def h(self):
+        '''
+        >>> six
+        '''
+        f'seven'
+x = '''
+eight'''
+";
+        insta::assert_snapshot!(stripped(Language::Python, source), @r"
+        class A:
+            def f(self):
+                ; g()
+                'five'
+            def h(self):
+                '''
+                >>> six
+                '''
+                f'seven'
+        x = '''
+        eight'''
+        ");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::change::binding::words;
 use crate::change::{ClassifiedChange, Unit};
 
-use super::slice::{Mark, Rendered};
+use super::slice::{Kind, Rendered};
 
 /// Words of code that decides, leaves or fails.
 const DECISIONS: [&str; 18] = [
@@ -41,12 +41,12 @@ pub(super) fn worth(change: &ClassifiedChange, unit: &Unit, lines: &Rendered) ->
     }
     let mut size = 0_u64;
     let (mut sensitive, mut public, mut decides, mut guard) = (false, false, false, false);
-    for line in lines.lines.iter().filter(|line| matches!(line.mark, Mark::Added(_) | Mark::Deleted)) {
+    for line in lines.lines.iter().filter(|line| line.kind.is_changed()) {
         size += 1;
         for word in words(&line.text) {
             let is_decision = DECISIONS.contains(&word);
             decides |= is_decision;
-            guard |= is_decision && line.mark == Mark::Deleted;
+            guard |= is_decision && line.kind == Kind::Deleted;
             public |= matches!(word, "pub" | "public" | "export");
             let lower = word.to_ascii_lowercase();
             sensitive |= SENSITIVE.iter().any(|part| lower.contains(part));

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use super::alert::Alert;
 use super::source::{Region, Sources};
 use super::text::{Lines, verdict};
 use super::{NotReviewed, Outcome, Report};
@@ -31,6 +32,9 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     }
     if !report.is_blocked() {
         gaps(out, report)?;
+    }
+    for Alert { name, message, .. } in &report.alerts {
+        writeln!(out, "::warning title=hookgate {name}::{}", Data(message))?;
     }
     for note in &report.notes {
         writeln!(out, "::notice title=hookgate::{}", Data(note))?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
+use super::alert::Alert;
 use super::source::{Region, Sources};
 use crate::change::{LineRange, Unit};
 use crate::check::Suppressed;
@@ -12,7 +13,7 @@ use crate::payload::UnitRef;
 use crate::payload::route::{Decision, Route, RoutedChange};
 
 /// The version of the format.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Renders a report as one line of JSON.
 ///
@@ -41,6 +42,7 @@ struct Document<'r> {
     findings: Vec<JsonFinding<'r>>,
     suppressed: Vec<JsonSuppressed<'r>>,
     not_reviewed: Vec<Gap<'r>>,
+    alerts: Vec<JsonAlert<'r>>,
     notes: &'r [String],
 }
 
@@ -88,13 +90,17 @@ struct File<'r> {
 }
 
 #[derive(Serialize)]
-struct JsonUnit<'r> {
+pub(super) struct JsonUnit<'r> {
     name: &'r str,
     lines: (u32, u32),
     class: &'static str,
+    /// Whether a proof drops it.
+    proved: bool,
     route: &'static str,
     reason: &'r str,
     level: Option<&'static str>,
+    /// The unit's share of `git diff -U3`.
+    raw_tokens: Option<u64>,
     tokens: u64,
     added: Vec<(u32, u32)>,
     deleted: Vec<(u32, u32)>,
@@ -125,6 +131,14 @@ struct JsonSuppressed<'r> {
     #[serde(flatten)]
     finding: JsonFinding<'r>,
     because: String,
+}
+
+#[derive(Serialize)]
+struct JsonAlert<'r> {
+    name: &'r str,
+    threshold: f64,
+    value: f64,
+    message: &'r str,
 }
 
 #[derive(Serialize)]
@@ -192,6 +206,16 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
                 because: gap.because,
             })
             .collect(),
+        alerts: report
+            .alerts
+            .iter()
+            .map(|Alert { name, threshold, value, message }| JsonAlert {
+                name,
+                threshold: *threshold,
+                value: *value,
+                message,
+            })
+            .collect(),
         notes: &report.notes,
     }
 }
@@ -220,16 +244,24 @@ fn file<'r>(report: &Report, change: usize, routed: &'r RoutedChange) -> File<'r
     }
 }
 
-fn json_unit<'r>(report: &Report, place: UnitRef, unit: &'r Unit, decision: &'r Decision) -> JsonUnit<'r> {
+/// A unit as `files[].units[]` has it.
+pub(super) fn json_unit<'r>(
+    report: &Report,
+    place: UnitRef,
+    unit: &'r Unit,
+    decision: &'r Decision,
+) -> JsonUnit<'r> {
     let placement = report.placements.get(&place);
     let ranges = |ranges: &[LineRange]| ranges.iter().map(|range| (range.start, range.last())).collect();
     JsonUnit {
         name: &unit.name,
         lines: unit.span(),
         class: unit.class.as_str(),
+        proved: unit.proved,
         route: decision.route.as_str(),
         reason: reason(decision),
         level: placement.map(|placement| placement.level.as_str()),
+        raw_tokens: report.raw_tokens.get(&place).copied(),
         tokens: placement.map_or(0, |placement| placement.tokens),
         added: ranges(&unit.added),
         deleted: ranges(&unit.deleted),

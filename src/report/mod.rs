@@ -4,19 +4,26 @@ pub mod text;
 pub mod json;
 pub mod sarif;
 pub mod github;
+pub mod alert;
 mod excerpt;
+pub mod explain;
+mod raw;
 mod source;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
 pub mod progress;
+pub mod audit;
 pub mod fixed;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
+
+use alert::{Alert, Thresholds};
 
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
@@ -24,14 +31,14 @@ use crate::check::finding::{Finding, Severity};
 use crate::check::pack::RuleSet;
 use crate::cli::Format;
 use crate::exit::ExitStatus;
-use crate::git::{ObjectId, RepoPath};
-use crate::meter::avoided::{self, Avoided};
+use crate::git::{FilePatch, ObjectId, RepoPath};
 use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::price::{Price, PriceSource};
+use crate::meter::units::{self, UnitRow};
 use crate::meter::{Attribution, Window};
 use crate::payload::pack::Compressed;
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
-use crate::payload::{Level, Payload, UnitRef};
+use crate::payload::{Block, Level, Payload, UnitRef};
 use crate::tokens::{Grouped, PicoUsd, Usage};
 
 /// Whether requests were sent or only built.
@@ -60,6 +67,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What rules found and nobody wants to hear of.
     pub suppressed: Vec<Suppressed>,
+    /// What each unit's share of `git diff -U3` is, in tokens; empty where that was not counted.
+    pub raw_tokens: BTreeMap<UnitRef, u64>,
     /// How much was made of each unit that was put into a request.
     pub placements: BTreeMap<UnitRef, Placement>,
     /// Why no model is asked at all, where none is.
@@ -74,6 +83,8 @@ pub struct Report {
     pub requests: Vec<String>,
     /// Sums.
     pub totals: Totals,
+    /// Thresholds that the payloads have crossed.
+    pub alerts: Vec<Alert>,
     /// One line each on what went wrong on the way, without changing the outcome.
     pub notes: Vec<String>,
 }
@@ -132,6 +143,9 @@ pub struct Totals {
     pub input_tokens: u64,
     /// The most tokens that the replies may take.
     pub max_output_tokens: u64,
+    /// What a limit has to hold for these requests: a bound of input and output together, with the
+    /// margin for tokenizers that are not ours.
+    pub limit_tokens: u64,
     /// Tokens that the replies took.
     pub output_tokens: u64,
     /// Tokens charged to this run, input and output.
@@ -224,6 +238,7 @@ impl Report {
             changes: Vec::new(),
             findings: Vec::new(),
             suppressed: Vec::new(),
+            raw_tokens: BTreeMap::new(),
             placements: BTreeMap::new(),
             barrier: None,
             required: false,
@@ -231,6 +246,7 @@ impl Report {
             model: None,
             requests: Vec::new(),
             totals: Totals::default(),
+            alerts: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -275,6 +291,12 @@ impl Report {
     pub fn place(&mut self, compressed: &Compressed, left: Option<(Window, u64)>) {
         for block in compressed.payloads.iter().flat_map(Payload::blocks) {
             self.placements.insert(block.unit, Placement { level: block.level, tokens: block.tokens });
+            let first = &self.changes[block.unit.change].classified;
+            let because = format!("same edit as {}:{}", block.path, first.units[block.unit.unit].span().0);
+            for &unit in &block.also {
+                self.placements.insert(unit, Placement { level: block.level, tokens: 0 });
+                self.decision(unit).because.clone_from(&because);
+            }
         }
         self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
         for unit in &compressed.nothing_left {
@@ -303,6 +325,11 @@ impl Report {
         self.totals.price_source = price.map(|price| price.source);
     }
 
+    /// Compares the sums with what should not be crossed.
+    pub fn watch(&mut self, thresholds: &Thresholds) {
+        self.alerts = alert::alerts(thresholds, &self.totals);
+    }
+
     /// Notes what the run has taken, which the ledger knows once all its requests are settled.
     pub fn charge(&mut self, budget: &Budget) {
         match budget.run_totals() {
@@ -326,8 +353,8 @@ impl Report {
                     self.totals.output_tokens += usage.output;
                 }
                 Answer::Unreviewed { reason, message } => {
-                    for block in payload.blocks() {
-                        self.leave_unreviewed(block.unit, reason, &message);
+                    for unit in payload.blocks().iter().flat_map(Block::units) {
+                        self.leave_unreviewed(unit, reason, &message);
                     }
                 }
             }
@@ -356,35 +383,60 @@ impl Report {
         &mut self.changes[unit.change].units[unit.unit]
     }
 
-    /// Writes down, beside the ledger, what was answered without a model. Where that fails it costs
-    /// a note, and never a commit.
+    /// Counts what `git diff -U3` would have taken, for the run and for each unit.
+    pub fn compare(&mut self, patches: Vec<FilePatch>, count: impl Fn(&str) -> u64) {
+        let counted = patches.into_iter().map(|patch| (count(&patch.text), patch));
+        let counted: Vec<_> = counted.map(|(tokens, patch)| (patch, tokens)).collect();
+        self.totals.raw_tokens = Some(counted.iter().map(|(_, tokens)| tokens).sum());
+        self.raw_tokens = raw::shares(&self.changes, &counted);
+    }
+
+    /// Writes down, beside the ledger, what became of the units. Where that fails it costs a note,
+    /// and never a commit.
     pub fn record(&mut self, state_directory: &Path, now: SystemTime) {
-        let avoided = self.avoided();
-        if avoided.is_empty() {
+        let rows = self.unit_rows();
+        if rows.is_empty() {
             return;
         }
-        if let Err(error) = avoided::record(state_directory, &self.attribution, &avoided, now) {
+        if let Err(error) = units::record(state_directory, &self.attribution, &rows, now) {
             let directory = state_directory.display();
-            self.notes.push(format!("what needed no model could not be recorded in {directory}: {error}"));
+            let note = format!("what became of the units could not be recorded in {directory}: {error}");
+            self.notes.push(note);
         }
     }
 
-    /// What was answered without a model, by route and class.
-    fn avoided(&self) -> Vec<Avoided<'static>> {
-        let mut groups: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-        for routed in &self.changes {
-            for (unit, decision) in routed.classified.units.iter().zip(&routed.units) {
-                if matches!(decision.route, Route::Drop | Route::Rules | Route::Cache) {
-                    let group = groups.entry((decision.route.as_str(), unit.class.as_str())).or_default();
-                    group.0 += 1;
-                    group.1 += line_count(&unit.added) + line_count(&unit.deleted);
+    /// One row for each unit that was put into a request, and one for all others of a route and class.
+    fn unit_rows(&self) -> Vec<UnitRow<'_>> {
+        let mut rows = Vec::new();
+        let mut groups: BTreeMap<(&str, &str), UnitRow<'_>> = BTreeMap::new();
+        for (change, routed) in self.changes.iter().enumerate() {
+            for (index, (unit, decision)) in routed.classified.units.iter().zip(&routed.units).enumerate() {
+                let place = UnitRef { change, unit: index };
+                let placement = self.placements.get(&place);
+                let row = UnitRow {
+                    route: decision.route.as_str(),
+                    reason: unit.class.as_str(),
+                    path: placement.map(|_| routed.classified.path().to_text()),
+                    name: placement.map(|_| unit.name.as_str()),
+                    units: 1,
+                    lines: line_count(&unit.added) + line_count(&unit.deleted),
+                    raw_tokens: self.raw_tokens.get(&place).copied(),
+                    sent_tokens: placement.map_or(0, |placement| placement.tokens),
+                };
+                match (placement, groups.entry((row.route, row.reason))) {
+                    (Some(_), _) => rows.push(row),
+                    (None, Entry::Vacant(entry)) => _ = entry.insert(row),
+                    (None, Entry::Occupied(mut entry)) => {
+                        let group = entry.get_mut();
+                        group.units += 1;
+                        group.lines += row.lines;
+                        group.raw_tokens = group.raw_tokens.zip(row.raw_tokens).map(|(all, one)| all + one);
+                    }
                 }
             }
         }
-        groups
-            .into_iter()
-            .map(|((route, reason), (units, lines))| Avoided { route, reason, units, lines })
-            .collect()
+        rows.extend(groups.into_values());
+        rows
     }
 
     /// How many units there are.

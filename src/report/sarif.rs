@@ -248,5 +248,12 @@ fn notifications(report: &Report) -> Vec<Value> {
         })
     });
     let notes = report.notes.iter().map(|note| json!({ "level": "note", "message": { "text": note } }));
-    gaps.chain(notes).collect()
+    let alerts = report.alerts.iter().map(|alert| {
+        json!({
+            "descriptor": { "id": format!("alert/{}", alert.name) },
+            "level": "warning",
+            "message": { "text": alert.message },
+        })
+    });
+    gaps.chain(alerts).chain(notes).collect()
 }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects, Style};
 
+use super::alert::Alert;
 use super::excerpt::findings;
 use super::{Mode, NotReviewed, Outcome, Report};
 use crate::check::Suppressed;
@@ -14,11 +15,11 @@ use crate::payload::UnitRef;
 use crate::payload::route::{Reason, Route};
 use crate::tokens::{Count, Grouped};
 
-const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(super) const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
 /// Places that are named of those that were not reviewed for one reason.
 const GAPS: usize = 20;
@@ -174,6 +175,9 @@ fn gaps(out: &mut String, report: &Report, verbose: bool) -> fmt::Result {
 }
 
 fn notes(out: &mut String, report: &Report) -> fmt::Result {
+    for Alert { name, message, .. } in &report.alerts {
+        writeln!(out, "hookgate: {YELLOW}alert{YELLOW:#}: {message} ([alerts] {name})")?;
+    }
     report.notes.iter().try_for_each(|note| writeln!(out, "hookgate: note: {note}"))
 }
 

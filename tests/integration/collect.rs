@@ -160,16 +160,27 @@ fn an_intention_to_add_is_not_part_of_the_commit() {
 #[test]
 fn files_of_tables_are_left_to_rules() {
     let repo = Repo::with(&[("README.md", "# A\n")]);
-    repo.stage("README.md", "# B\n");
-    repo.stage("Cargo.lock", "version = 4\n");
-    repo.stage("vendor/x/y.go", "package y\n");
-    repo.stage("settings.yaml", "a: 1\n");
+    let cases = [
+        ("README.md", "# B\n", "docs:rules"),
+        ("doc/tool.1", ".TH TOOL 1\n", "docs:rules"),
+        ("Cargo.lock", "version = 4\n", "lock:rules"),
+        ("vendor/x/y.go", "package y\n", "vendored:rules"),
+        ("gradlew", "#!/bin/sh\n", "vendored:rules"),
+        ("dist/tool.js", "f();\n", "generated:rules"),
+        ("settings.yaml", "a: 1\n", "data:rules"),
+        ("go.mod", "module a\n", "data:rules"),
+        (".nvmrc", "v20\n", "data:rules"),
+        ("district/tool.js", "f();\n", "real:model"),
+        ("mod.go", "package mod\n", "real:model"),
+    ];
+    for (path, text, _) in cases {
+        repo.stage(path, text);
+    }
     let report = preview(&repo);
-    assert_eq!(shape(&report, "README.md"), "docs:rules");
-    assert_eq!(shape(&report, "Cargo.lock"), "lock:rules");
-    assert_eq!(shape(&report, "vendor/x/y.go"), "vendored:rules");
-    assert_eq!(shape(&report, "settings.yaml"), "data:rules");
-    assert_eq!(report["totals"]["requests"], 0);
+    for (path, _, expected) in cases {
+        assert_eq!(shape(&report, path), expected, "{path}");
+    }
+    assert_eq!(report["totals"]["requests"], 1);
 }
 
 #[test]
@@ -215,4 +226,27 @@ fn many_gaps_are_counted_and_not_all_listed() {
     assert!(said.contains("(50 units)") && said.contains("… and 30 more"), "{said}");
     let said = repo.hookgate(["run", "pre-commit", "--verbose"]).expect(0).stdout;
     assert!(!said.contains("more, all of them"), "{said}");
+}
+
+#[test]
+fn attributes_say_who_wrote_a_file_unless_the_change_itself_brings_them() {
+    let class = |repo: &Repo| {
+        let said = repo.hookgate(["dry-run", "--format", "json"]).expect(0).json();
+        let files = said["files"].as_array().unwrap();
+        let file = files.iter().find(|file| file["path"] == "api/client.py").unwrap();
+        file["class"].as_str().unwrap().to_owned()
+    };
+    let attributes = "api/*.py linguist-generated=true\n";
+    let repo = Repo::with(&[(".gitattributes", attributes), ("api/client.py", "a = f(1)\n")]);
+    repo.stage("api/client.py", "a = g(1)\n");
+    assert_eq!(class(&repo), "generated");
+    repo.stage(".gitattributes", "api/*.py linguist-generated\n");
+    assert_ne!(class(&repo), "generated", "whoever changes the attributes is reviewed");
+
+    let repo = Repo::with(&[
+        ("api/.gitattributes", "*.py linguist-generated=false\n"),
+        ("api/client.py", "a = f(1)\n"),
+    ]);
+    repo.stage("api/client.py", "a = g(1)\n");
+    assert_ne!(class(&repo), "generated");
 }

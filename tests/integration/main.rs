@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod audit;
 mod bad_input;
 mod checks;
 mod collect;
@@ -12,6 +13,8 @@ mod fix;
 mod limits;
 mod output;
 mod packs;
+mod patch;
+mod policy;
 mod push;
 mod review;
 mod rules_command;

@@ -198,3 +198,24 @@ fn prices_of_the_user_are_charged() {
     assert_eq!(report["totals"]["price_source"], "user");
     assert_eq!(report["limit"]["used"], 1100);
 }
+
+#[test]
+fn what_became_of_each_unit_is_written_down() {
+    let provider = Provider::always(Reply::nothing());
+    let repo = with_model("openai", &provider.base_url(), "");
+    repo.stage("README.md", "# Cart\n");
+    let said = run(&repo, &["run", "pre-commit", "--format", "json"]).expect(0).json();
+    let written = std::fs::read_to_string(repo.home().join(".local/state/hookgate/units.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> =
+        written.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let sum = |key: &str| rows.iter().filter_map(|row| row[key].as_u64()).sum::<u64>();
+    assert_eq!(sum("raw_tokens"), said["totals"]["raw_tokens"].as_u64().unwrap());
+    assert_eq!(sum("sent_tokens"), said["totals"]["payload_tokens"].as_u64().unwrap());
+    let sent = rows.iter().find(|row| row["route"] == "model").unwrap();
+    assert_eq!(
+        (&sent["path"], &sent["name"], &sent["lines"]),
+        (&"cart.py".into(), &"total".into(), &2.into())
+    );
+    let ruled = rows.iter().find(|row| row["route"] == "rules").unwrap();
+    assert_eq!((&ruled["reason"], &ruled["path"]), (&"docs".into(), &serde_json::Value::Null));
+}

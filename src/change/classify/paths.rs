@@ -45,6 +45,7 @@ const GENERATED: &[&str] = &[
     ".min.css",
     ".bundle.js",
     ".js.map",
+    ".cjs.map",
     ".mjs.map",
     ".css.map",
     ".pb.go",
@@ -73,6 +74,12 @@ const GENERATED: &[&str] = &[
 /// Directories of third-party code.
 const VENDORED: &[&str] =
     &["vendor", "node_modules", "third_party", "third-party", "bower_components", "Pods", "site-packages"];
+
+/// Directories of what a build made, which GitHub too takes for nobody's work.
+const BUILT: &[&str] = &["dist"];
+
+/// Scripts that build tools bring along.
+const WRAPPERS: &[&str] = &["gradlew", "gradlew.bat", "mvnw", "mvnw.cmd"];
 
 /// Extensions of prose.
 const DOCS: &[&str] =
@@ -106,25 +113,40 @@ const DOCS_NAMES: &[&str] = &[
 /// Text files that are not prose: what a build or an installer reads.
 const NOT_DOCS: &[&str] = &["CMakeLists.txt", "meson_options.txt", "conanfile.txt"];
 
+/// Files of configuration and data that no extension gives away.
+const DATA_NAMES: &[&str] = &["CODEOWNERS", "go.mod", "go.work", "VERSION"];
+
 /// Extensions and whole names of configuration and data that no grammar here reads.
 const DATA: &[&str] = &[
+    "asc",
     "cfg",
     "conf",
     "csv",
     "editorconfig",
     "gitattributes",
     "gitignore",
+    "gitmodules",
+    "go-version",
+    "golden",
     "dockerignore",
     "npmignore",
     "ini",
     "ndjson",
     "jsonl",
+    "mailmap",
+    "node-version",
+    "npmrc",
+    "nvmrc",
     "plist",
     "po",
     "pot",
     "properties",
+    "python-version",
     "resx",
+    "ruby-version",
+    "sig",
     "svg",
+    "tool-versions",
     "tsv",
     "xml",
     "xlf",
@@ -142,6 +164,12 @@ pub(in crate::change) fn class_of(path: &str) -> Option<(ChangeClass, &'static s
     if directories.split('/').any(|directory| VENDORED.contains(&directory)) {
         return Some((ChangeClass::Vendored, "in a directory of third-party code"));
     }
+    if directories.split('/').any(|directory| BUILT.contains(&directory)) {
+        return Some((ChangeClass::Generated, "in a directory of build output"));
+    }
+    if WRAPPERS.contains(&name) {
+        return Some((ChangeClass::Vendored, "a build tool's own script"));
+    }
     if NOT_DOCS.contains(&name) {
         return None;
     }
@@ -150,8 +178,12 @@ pub(in crate::change) fn class_of(path: &str) -> Option<(ChangeClass, &'static s
     if extension == "txt" && ["requirements", "constraints"].iter().any(|word| stem.contains(word)) {
         return Some((ChangeClass::Data, "a list of packages"));
     }
+    if matches!(extension.as_bytes(), [b'1'..=b'8']) {
+        return Some((ChangeClass::Docs, "a manual page"));
+    }
     if DOCS.contains(&extension.as_str()) || extension.is_empty() && DOCS_NAMES.contains(&stem) {
         return Some((ChangeClass::Docs, "prose"));
     }
-    DATA.contains(&extension.as_str()).then_some((ChangeClass::Data, "configuration or data"))
+    (DATA.contains(&extension.as_str()) || DATA_NAMES.contains(&name))
+        .then_some((ChangeClass::Data, "configuration or data"))
 }

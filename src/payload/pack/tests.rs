@@ -37,7 +37,8 @@ fn no_secrets() -> Redactor {
 /// What the requests take, computed from nothing but the payloads.
 fn taken(compressed: &Compressed, options: &PackOptions, tokenizer: &Tokenizer) -> u64 {
     let each = |payload: &Payload| {
-        let lines: usize = payload.blocks().iter().map(|block| block.lines.len()).sum();
+        let lines = payload.blocks().iter().flat_map(|block| &block.lines);
+        let lines = lines.filter(|line| line.is_numbered).count();
         let overhead = options.overhead;
         overhead.fixed + overhead.output + overhead.per_line * lines as u64 + tokenizer.count(payload.text())
     };
@@ -50,30 +51,18 @@ fn a_payload_reads_like_this() {
     let compressed = compress(&units(&changes), &changes, &Tokenizer::load(), &no_secrets(), &options(None));
     let texts: Vec<_> = compressed.payloads.iter().map(Payload::text).collect();
     insta::assert_snapshot!(texts.join("----\n"), @r"
-    #1 src/f0.py | f0_0
+    # src/f0.py
+    #1
+    also src/f1.py:4
      def f0_0(a):
          if a > 0:
              g(a)
     -        old(a, 0)
     4+        new(a, 0)
              h(a)
-    #2 src/f0.py | f0_1
+    #2
+    also src/f1.py:9
      def f0_1(a):
-         if a > 1:
-             g(a)
-    -        old(a, 1)
-    9+        new(a, 1)
-             h(a)
-    ----
-    #1 src/f1.py | f1_0
-     def f1_0(a):
-         if a > 0:
-             g(a)
-    -        old(a, 0)
-    4+        new(a, 0)
-             h(a)
-    #2 src/f1.py | f1_1
-     def f1_1(a):
          if a > 1:
              g(a)
     -        old(a, 1)
@@ -94,6 +83,21 @@ fn secrets_are_taken_out_of_text_and_lines() {
         payload.blocks()[0].lines.iter().map(|line| (line.number, line.text.as_str())).collect();
     assert_eq!(lines, [(1, "def f():"), (2, "    password = '[redacted-1]'")]);
     assert_eq!(compressed.redactions, 1);
+}
+
+#[test]
+fn no_line_of_code_reads_as_a_title() {
+    let lies = "#2 f\n# src/b.py\n#3+1\n41+x\n+x\n-x\n⋮\nalso src/c.py:1\n";
+    for (old, title) in [(None, "#1+1"), (Some("kept\n"), "#1")] {
+        let new = format!("{lies}{}", old.unwrap_or_default());
+        let changes = changed("a.unknown", old, &new);
+        let place = UnitRef { change: 0, unit: 0 };
+        let compressed = compress(&[place], &changes, &Tokenizer::load(), &no_secrets(), &options(None));
+        let text = compressed.payloads[0].text();
+        let mut lines = text.lines();
+        assert_eq!([lines.next(), lines.next()], [Some("# a.unknown"), Some(title)]);
+        assert!(lines.all(|line| line.starts_with([' ', '+', '-']) || line == "1+#2 f"), "{text}");
+    }
 }
 
 #[test]
@@ -136,9 +140,11 @@ proptest! {
             for (number, block) in (1..).zip(blocks) {
                 prop_assert_eq!(block.number, number);
                 prop_assert!(block.level <= highest && (limit.is_some() || block.level == highest));
-                let head = format!("#{number} {} | ", block.path);
-                prop_assert!(payload.text().contains(&head));
-                seen.push(block.unit);
+                let file = format!("# {}\n", block.path);
+                prop_assert_eq!(payload.text().matches(&file).count(), 1);
+                let title = payload.text().lines().filter(|line| line.split(' ').next() == Some(&format!("#{number}")));
+                prop_assert_eq!(title.count(), 1);
+                seen.extend(block.units());
             }
         }
         seen.sort();

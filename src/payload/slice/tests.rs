@@ -12,8 +12,14 @@ fn rendered(change: &ClassifiedChange, level: Level) -> String {
         text.push_str(&format!("[{}]\n", unit.name));
         match slicer.render(unit, level) {
             Some(rendered) => {
-                for line in rendered.lines {
-                    text.push_str(&format!("{}{}\n", line.mark, line.text));
+                for line in &rendered.around {
+                    text.push_str(&format!(" {line}\n"));
+                }
+                let from = rendered.all_added_from().map_or(String::new(), |line| format!("+{line}"));
+                text.push_str(format!("#{from} {}", rendered.title).trim_end());
+                text.push('\n');
+                for (mark, line) in rendered.marks().zip(&rendered.lines) {
+                    text.push_str(&format!("{mark}{}\n", line.text));
                 }
             }
             None => text.push_str("nothing left\n"),
@@ -59,6 +65,7 @@ fn rust_change() -> ClassifiedChange {
 fn rust_lines() {
     insta::assert_snapshot!(rendered(&rust_change(), Level::Lines), @r"
     [impl Auth<T> / login]
+    # impl Auth<T> / login
     -if !verify(&row) {
     -    return Err(Denied);
     -}
@@ -71,6 +78,7 @@ fn rust_slice() {
     insta::assert_snapshot!(rendered(&rust_change(), Level::Slice), @r"
     [impl Auth<T> / login]
      impl<T: Store> Auth<T> {
+    # impl Auth<T>
      fn login(&self, user: &User) -> Result<Token> {
     ⋮
          if row.active {
@@ -88,6 +96,7 @@ fn rust_function() {
     insta::assert_snapshot!(rendered(&rust_change(), Level::Function), @r"
     [impl Auth<T> / login]
      impl<T: Store> Auth<T> {
+    # impl Auth<T>
      #[inline]
      fn login(&self, user: &User) -> Result<Token> {
          let row = find(user)?;
@@ -112,11 +121,11 @@ fn a_deletion_alone_numbers_the_next_line() {
     let change = classified("a.py", Some(old), Some(new));
     insta::assert_snapshot!(rendered(&change, Level::Lines), @r"
     [f]
-    -check(a)
-    3 return a
+    # f
+    2-check(a)
     [g]
-    6 b(a)
-    -c(a)
+    # g
+    6-c(a)
     ");
 }
 
@@ -127,15 +136,16 @@ fn python_slice_keeps_decorators_and_strings() {
     let change = classified("a.py", Some(old), Some(&new));
     insta::assert_snapshot!(rendered(&change, Level::Slice), @r"
     [class A / f]
-    from db import find
+     from db import find
      class A(Base):
+    # class A
      @route('/x')
      def f(self):
          text = '''
     -  a
     8+  b
-    9+
-     '''
+    +
+    ⋮
     -    return text
     11+    return find(text)
     ");
@@ -148,7 +158,8 @@ fn typescript_slice() {
     let change = classified("a.ts", Some(old), Some(&new));
     insta::assert_snapshot!(rendered(&change, Level::Slice), @r"
     [f]
-    import {b as c} from './x'
+     import {b as c} from './x'
+    #
      export function f(x: number) {
        for (const y of d(x)) {
     -    c(y);
@@ -166,6 +177,7 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
     let c = "int f(int n) {\n  if (n == 1) {\n    a();\n  } else if (n == 2) {\n    b();\n  } else if (n == 3) {\n    c();\n    p(x);\n    d();\n  } else {\n    e();\n    q(z);\n  }\n  return 0;\n}\n";
     insta::assert_snapshot!(slice("a.c", c, 'x'), @r"
     [f]
+    #
      int f(int n) {
     ⋮
        } else if (n == 3) {
@@ -176,6 +188,7 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
     ");
     insta::assert_snapshot!(slice("a.c", c, 'z'), @r"
     [f]
+    #
      int f(int n) {
     ⋮
        } else if (n == 3) {
@@ -188,6 +201,7 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
     let python = "def f(n):\n    for i in n:\n        if i == 1:\n            a()\n        elif i == 2:\n            b()\n            p(x)\n            c()\n    else:\n        d()\n        q(z)\n";
     insta::assert_snapshot!(slice("a.py", python, 'x'), @r"
     [f]
+    #
      def f(n):
          for i in n:
     ⋮
@@ -199,6 +213,7 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
     ");
     insta::assert_snapshot!(slice("a.py", python, 'z'), @r"
     [f]
+    #
      def f(n):
          for i in n:
     ⋮
@@ -210,6 +225,7 @@ fn of_a_chain_of_conditions_only_the_own_branch_has_a_header() {
     let rust = "fn f(n: u8) {\n    if n == 1 {\n        a();\n    } else {\n        b();\n        if n == 2 {\n            c();\n            p(x);\n        }\n    }\n}\n";
     insta::assert_snapshot!(slice("a.rs", rust, 'x'), @r"
     [f]
+    #
      fn f(n: u8) {
          if n == 1 {
     ⋮
@@ -269,6 +285,7 @@ fn a_long_header_is_one_line_unless_it_changed() {
     let body = classified("a.rs", Some(old), Some(&old.replace("i()", "j()")));
     insta::assert_snapshot!(rendered(&body, Level::Slice), @r"
     [f]
+    #
      fn f(a: u8, b: u8,) -> u8 {
     ⋮
          h(b);
@@ -278,6 +295,7 @@ fn a_long_header_is_one_line_unless_it_changed() {
     let header = classified("a.rs", Some(old), Some(&old.replace("b: u8", "b: u16")));
     insta::assert_snapshot!(rendered(&header, Level::Slice), @r"
     [f]
+    #
      fn f(
          a: u8,
     -    b: u8,
@@ -292,14 +310,16 @@ fn what_is_gone_is_a_signature() {
     let one = classified("a.rs", Some(old), Some("fn kept() {}\n"));
     insta::assert_snapshot!(rendered(&one, Level::Slice), @r"
     [gone]
-    1 fn kept() {}
-    -fn gone(a: u8) -> u8 {
+    #
+    1-fn gone(a: u8) -> u8 {
     ");
     let all = classified("a.rs", Some(old), None);
     insta::assert_snapshot!(rendered(&all, Level::Slice), @r"
     [kept]
+    #
     -fn kept() {}
     [gone]
+    #
     -fn gone(a: u8) -> u8 {
     ");
 }
@@ -310,11 +330,13 @@ fn what_is_new_is_all_of_it() {
     let change = classified("a.rs", None, Some(new));
     insta::assert_snapshot!(rendered(&change, Level::Slice), @r"
     [(top level)]
-    1+use a::b;
+    #+1
+     use a::b;
     [f]
-    4+fn f() -> u8 {
-    6+    b()
-    7+}
+    #+4
+     fn f() -> u8 {
+         b()
+     }
     ");
 }
 
@@ -330,6 +352,7 @@ fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
     let text = classified("a.unknown", Some(old), Some(&new));
     insta::assert_snapshot!(rendered(&text, Level::Slice), @r"
     [(file)]
+    #
      fn f() {
     -    // one
     2+    // two
@@ -340,7 +363,12 @@ fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
     assert!(!rendered(&broken, Level::Lines).contains("nothing left"));
 }
 
-/// Lines of Python that are whole statements at some depth, comments, blank, or within a string.
+/// Lines of Python: statements at some depth, comments, docstrings, and blank ones.
+fn program() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(line(), 0..30)
+        .prop_map(|lines| lines.iter().flat_map(|line| line.split('\n')).collect())
+}
+
 fn line() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "x = 1",
@@ -358,17 +386,16 @@ fn line() -> impl Strategy<Value = &'static str> {
         "class C:",
         "    def m(self):",
         "        self.x()",
-        "t = '''",
-        "  a",
-        "'''",
+        "        '''D.'''",
+        "t = '''\n  a\n'''",
     ])
 }
 
 proptest! {
     #[test]
     fn every_added_line_of_code_is_sent_once_under_its_number(
-        old in prop::collection::vec(line(), 0..30),
-        new in prop::collection::vec(line(), 0..30),
+        old in program(),
+        new in program(),
         level in prop::sample::select(vec![Level::Lines, Level::Slice, Level::Function]),
         is_text in any::<bool>(),
     ) {
@@ -379,22 +406,31 @@ proptest! {
         let slicer = Slicer::of(&change, &mut redactor.session());
         for unit in &change.units {
             let sent = slicer.render(unit, level).map_or(Vec::new(), |rendered| rendered.lines);
-            let mut numbers: Vec<u32> = sent.iter().filter_map(|line| line.mark.number()).collect();
-            let count = numbers.len();
-            numbers.dedup();
-            prop_assert_eq!(count, numbers.len(), "ascending, each once");
-            prop_assert!(numbers.is_sorted());
+            let added = sent.iter().filter(|line| line.kind == Kind::Added);
+            let numbers: Vec<u32> = added.clone().filter_map(|line| line.number).collect();
+            prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "ascending, each once");
             for number in lines(&unit.added) {
                 let source = new[number as usize - 1];
-                let found = sent.iter().find(|line| line.mark == Mark::Added(number));
-                let is_silent = source.trim().is_empty() || source.trim().starts_with('#');
+                let found = added.clone().find(|line| line.number == Some(number));
+                let is_silent = ["", "# a", "# d", "'''D.'''"].contains(&source.trim());
                 prop_assert!(found.is_some() || (is_silent && !is_text), "{number}: {source:?}");
                 if let Some(found) = found {
                     let text = found.text.trim();
                     prop_assert!(source.trim() == text || source.trim().strip_suffix("  # c") == Some(text));
                 }
             }
-            for line in sent.iter().filter(|line| matches!(line.mark, Mark::Context | Mark::Anchor(_))) {
+            // The number above a changed line is near, and no later than the line itself.
+            let mut above = None;
+            for line in &sent {
+                if line.is_numbered {
+                    above = line.number;
+                }
+                if line.kind == Kind::Added {
+                    prop_assert!(above.is_some() && above <= line.number, "{line:?}");
+                }
+            }
+            let is_context = |line: &&Line| line.kind == Kind::Context;
+            for line in sent.iter().filter(is_context) {
                 prop_assert!(new.iter().any(|source| source.contains(line.text.trim())));
             }
         }

@@ -1,0 +1,65 @@
+//! From what past commits needed to the limits that would have held most of them.
+
+use crate::report::audit::{Candidate, PerCommit};
+
+/// What part of the mean is proposed.
+const PERCENT_OF_MEAN: u64 = 80;
+
+/// What commits need of a limit, and the limits to choose from; none where no commit needs any.
+pub(super) fn propose(mut needs: Vec<u64>) -> Option<(PerCommit, Vec<Candidate>)> {
+    if needs.is_empty() {
+        return None;
+    }
+    needs.sort_unstable();
+    let mean = needs.iter().sum::<u64>() / needs.len() as u64;
+    let [p50, p90, p95] = [50, 90, 95].map(|percent| percentile(&needs, percent));
+    let candidate = |(name, tokens)| {
+        let denied = needs.len() - needs.partition_point(|&need| need <= tokens);
+        Candidate { name, tokens, denied }
+    };
+    let limits = [("mean-20%", mean * PERCENT_OF_MEAN / 100), ("p50", p50), ("p90", p90), ("p95", p95)];
+    Some((PerCommit { p50, p90, p95, mean }, limits.into_iter().map(candidate).collect()))
+}
+
+/// The smallest of the values, which are sorted, that so many per cent of them do not exceed: the
+/// nearest-rank method.
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_there() {
+        // The example of https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method.
+        let sorted = [15, 20, 35, 40, 50];
+        assert_eq!([5, 30, 40, 50, 100].map(|percent| percentile(&sorted, percent)), [15, 20, 20, 35, 50]);
+    }
+
+    #[test]
+    fn a_fifth_below_the_mean_is_proposed() {
+        let (per_commit, limits) = propose(vec![1000, 100, 400]).unwrap();
+        assert_eq!(per_commit, PerCommit { p50: 400, p90: 1000, p95: 1000, mean: 500 });
+        let limits: Vec<_> = limits.iter().map(|limit| (limit.name, limit.tokens, limit.denied)).collect();
+        assert_eq!(limits, [("mean-20%", 400, 1), ("p50", 400, 1), ("p90", 1000, 0), ("p95", 1000, 0)]);
+        assert_eq!(propose(Vec::new()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_commits_are_denied_as_need_more(needs in prop::collection::vec(0..9000_u64, 1..200)) {
+            let (_, limits) = propose(needs.clone()).unwrap();
+            for limit in &limits {
+                prop_assert_eq!(limit.denied, needs.iter().filter(|&&need| need > limit.tokens).count());
+            }
+            prop_assert!(limits[1].denied * 2 <= needs.len());
+            prop_assert!(limits[2].denied * 10 <= needs.len());
+            prop_assert!(limits[3].denied * 20 <= needs.len());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `hookgate audit`: the last commits, as if they were made today.
+
+use std::fs;
+use std::io::Write;
+use std::time::Instant;
+
+use crate::audit::audit;
+use crate::cli::{self, Apply};
+use crate::config::file::{LOCAL_FILE, REPOSITORY_FILE};
+use crate::config::{Config, Environment, read, with_token_limit};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::git::Repository;
+use crate::report::audit::{Applied, Audit, write};
+
+/// Replays commits, and writes a limit where that is asked for.
+///
+/// # Errors
+/// No repository, no commit, a wrong configuration, or a limit that cannot be written.
+pub(super) fn execute(
+    args: &cli::Audit,
+    verbose: bool,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> Result<ExitStatus, Error> {
+    let started = Instant::now();
+    let repository = Repository::open(&environment.directory)?;
+    let config = Config::load(&repository, environment)?;
+    let mut options = config.options(args.hook)?;
+    options.endpoint = config.priced(args.hook, args.model.as_deref())?;
+    let tip = match &args.revision {
+        Some(revision) => repository.resolve(revision)?,
+        None => {
+            repository.head()?.ok_or_else(|| Error::Refused("there is no commit to replay yet".to_owned()))?
+        }
+    };
+    let commits = repository.history(tip, args.last as usize)?;
+    let mut audit = audit(&repository, &commits, options);
+    if let Some(chosen) = args.apply {
+        audit.applied = Some(apply(chosen, &audit, args.hook, &config, &repository, environment)?);
+    }
+    audit.elapsed = started.elapsed();
+    write(&audit, args.format, verbose, out)?;
+    Ok(ExitStatus::Allowed)
+}
+
+/// Writes the chosen limit into the repository's file.
+fn apply(
+    chosen: Apply,
+    audit: &Audit,
+    hook: cli::Hook,
+    config: &Config,
+    repository: &Repository,
+    environment: &Environment,
+) -> Result<Applied, Error> {
+    let named = |name: &str| audit.limits.iter().find(|limit| limit.name == name).map(|limit| limit.tokens);
+    let chosen = match chosen {
+        Apply::Mean => named("mean-20%"),
+        Apply::P50 => named("p50"),
+        Apply::P90 => named("p90"),
+        Apply::P95 => named("p95"),
+        Apply::Tokens(tokens) => Some(tokens),
+    };
+    let Some(token_limit) = chosen else {
+        let message = "--apply: no commit here asks a model, so that no limit follows from them; \
+                       --apply=N writes one of your own";
+        return Err(Error::Refused(message.to_owned()));
+    };
+    let path = repository.work_tree().join(REPOSITORY_FILE);
+    let text = read::text(&path)?.unwrap_or_default();
+    let text = with_token_limit(&text, hook, token_limit)
+        .map_err(|error| Error::Refused(format!("{REPOSITORY_FILE} cannot be changed: {error}")))?;
+    fs::write(&path, text)
+        .map_err(|source| Error::Io { action: format!("write {}", path.display()), source })?;
+    // What counts is what the files say together, now that one of them says something else.
+    let in_force = Config::load(repository, environment)?.options(hook)?.limits.hook.unwrap_or(token_limit);
+    let because = if in_force == token_limit {
+        None
+    } else if config.user.limits.hook_tokens == Some(in_force) {
+        Some(format!("`hook_tokens` in {} is lower", config.user_path.display()))
+    } else {
+        Some(format!("{LOCAL_FILE} says so"))
+    };
+    let hook = hook.as_str().to_owned();
+    Ok(Applied { file: REPOSITORY_FILE.to_owned(), hook, token_limit, in_force, because })
+}
