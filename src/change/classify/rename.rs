@@ -7,6 +7,8 @@
 //! role, and makes the change real.
 
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
