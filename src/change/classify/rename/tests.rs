@@ -328,3 +328,32 @@ fn another_name_is_often_another_thing() {
         ("a.rb", "def f\n  x = 1\n  x\nend\n", "def f\n  y = 1\n  y\nend\n", Real, false),
     ]);
 }
+
+/// A kind that no grammar has, or a misspelt one, would silently keep a place without its role.
+#[test]
+fn tables_name_kinds_that_exist() {
+    use super::tables::Table;
+    use crate::change::language::Language;
+    use ast_grep_core::tree_sitter::LanguageExt;
+    let families: [&[Language]; 5] = [
+        &[Language::Rust],
+        &[Language::Python],
+        &[Language::JavaScript, Language::Tsx, Language::TypeScript],
+        &[Language::Go],
+        &[Language::Java],
+    ];
+    for family in families {
+        let table = Table::of(family[0]).unwrap();
+        let places =
+            table.bindings.iter().map(|(place, _)| place).chain(table.variables).chain(table.members);
+        let (kinds, fields): (Vec<&str>, Vec<&str>) = places.copied().unzip();
+        for kind in kinds.iter().chain(table.lists).chain(table.barriers) {
+            let exists = |it: &Language| it.get_ts_language().id_for_node_kind(kind, true) != 0;
+            assert!(family.iter().any(exists), "{kind} in {:?}", family[0]);
+        }
+        for field in fields.iter().filter(|field| !matches!(**field, "" | "*")) {
+            let exists = |it: &Language| it.get_ts_language().field_id_for_name(field).is_some();
+            assert!(family.iter().any(exists), "{field} in {:?}", family[0]);
+        }
+    }
+}
