@@ -1,10 +1,15 @@
 //! What each change amounts to, proved on the syntax trees; everything unproved is real.
 
+mod compare;
 mod gather;
+mod imports;
 mod moves;
 pub(super) mod paths;
+mod rename;
 mod test_code;
 mod unit;
+#[cfg(test)]
+mod class_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
@@ -70,7 +75,7 @@ fn classify_change(parsed: ParsedChange, options: &ClassifyOptions) -> Divided {
     let known = known
         .or_else(|| options.tables_only.then(|| (ChangeClass::Real, "rules only: not proved".to_owned())));
     let unit::Units { verdict: Verdict { class, because, .. }, units, lone } = match known {
-        Some((class, because)) => unit::Units::whole(&parsed, Verdict { class, because, proved: false }),
+        Some((class, because)) => unit::Units::whole(&parsed, Verdict::unproved(class, because)),
         None => unit::divide(&parsed),
     };
     Divided { change: ClassifiedChange { parsed, class, because, units }, lone }

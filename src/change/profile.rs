@@ -4,6 +4,8 @@
 mod directive;
 mod tables;
 
+pub use directive::Speech;
+
 use super::language::Language;
 
 /// The tables of one language. All names are node kinds of its grammar.
@@ -21,6 +23,11 @@ pub struct Profile {
     pub directives: &'static [&'static str],
     /// Openings that make a comment mean something, as they stand in the text.
     pub directive_starts: &'static [&'static str],
+    /// Openings of documentation that is part of the program.
+    pub documentation: &'static [&'static str],
+    /// What makes a directive part of the program, in lower case, where it is not only for linters,
+    /// formatters and readers.
+    pub program: &'static [&'static str],
     /// Text before which every comment is code; `import "C"` in Go.
     pub preamble: Option<&'static str>,
     /// Nodes whose bytes count as they stand, white space included.
@@ -96,6 +103,12 @@ impl Profile {
     #[must_use]
     pub fn is_directive(&self, comment_text: &str) -> bool {
         directive::is_directive(self, comment_text)
+    }
+
+    /// Whom a comment speaks to that means something; none for a plain one.
+    #[must_use]
+    pub fn speech(&self, comment_text: &str) -> Option<Speech> {
+        directive::speech(self, comment_text)
     }
 
     /// Whether the kind is an import.

@@ -3,7 +3,7 @@
 use super::{ClassifyOptions, classify};
 use crate::change::sample::{classified, parsed};
 use crate::change::{ChangeClass, Content, LineRange, Opaque};
-use ChangeClass::{Comment, Real, Whitespace};
+use ChangeClass::{Comment, Directive, Documentation, Import, Literal, Real, Whitespace};
 
 fn check(cases: &[(&str, &str, &str, ChangeClass)]) {
     let mut wrong = Vec::new();
@@ -153,47 +153,47 @@ fn a_line_break_ends_a_statement() {
 #[test]
 fn leaves_are_not_trimmed() {
     check(&[
-        ("a.py", "x = ' foo'\n", "x = 'foo'\n", Real),
-        ("a.js", "x = ' foo'\n", "x = 'foo'\n", Real),
+        ("a.py", "x = ' foo'\n", "x = 'foo'\n", Literal),
+        ("a.js", "x = ' foo'\n", "x = 'foo'\n", Literal),
         ("a.js", "x = `a ${b}`\n", "x = `a  ${b}`\n", Real),
         ("a.js", "x = /a b/\n", "x = /a  b/\n", Real),
         ("a.js", "x = <b>a b</b>\n", "x = <b>a  b</b>\n", Real),
         ("a.js", "x = <b> a</b>\n", "x = <b>a</b>\n", Real),
         ("a.js", "x = <b> {a}</b>\n", "x = <b>{a}</b>\n", Real),
-        ("a.go", "package a\nvar x = \" a\"\n", "package a\nvar x = \"a\"\n", Real),
-        ("a.go", "package a\nvar x = `a\n b`\n", "package a\nvar x = `a\n  b`\n", Real),
-        ("a.rs", "const X: &str = \" a\";\n", "const X: &str = \"a\";\n", Real),
-        ("a.rs", "const X: &str = \"a\\\n  b\";\n", "const X: &str = \"a\\\n   b\";\n", Real),
+        ("a.go", "package a\nvar x = \" a\"\n", "package a\nvar x = \"a\"\n", Literal),
+        ("a.go", "package a\nvar x = `a\n b`\n", "package a\nvar x = `a\n  b`\n", Literal),
+        ("a.rs", "const X: &str = \" a\";\n", "const X: &str = \"a\";\n", Literal),
+        ("a.rs", "const X: &str = \"a\\\n  b\";\n", "const X: &str = \"a\\\n   b\";\n", Literal),
         ("a.sh", "cat <<EOF\na\nEOF\n", "cat <<EOF\n a\nEOF\n", Real),
         ("a.sh", "cat <<EOF\n\n a\nEOF\n", "cat <<EOF\n a\nEOF\n", Real),
         ("a.sh", "cat <<EOF | b c\na\nEOF\nd\n", "cat <<EOF | b c\n a\nEOF\nd\n", Real),
         ("a.sh", "cat <<-EOF > x\na\nEOF\nd\n", "cat <<-EOF > x\n a\nEOF\nd\n", Real),
         ("a.sh", "cat <<A; cat <<B\na\nA\nb\nB\n", "cat <<A; cat <<B\na\nA\n b\nB\n", Real),
         ("a.sh", "cat <<EOF\na $b c\nEOF\n", "cat <<EOF\na $b  c\nEOF\n", Real),
-        ("a.sh", "echo \"a b\"\n", "echo \"a  b\"\n", Real),
+        ("a.sh", "echo \"a b\"\n", "echo \"a  b\"\n", Literal),
         ("a.sh", "echo ${a:- b}\n", "echo ${a:-b}\n", Real),
         ("a.rb", "x = <<~E\n  a b\nE\n", "x = <<~E\n  a  b\nE\n", Real),
         ("a.rb", "f(<<E)\na\nE\n", "f(<<E)\n a\nE\n", Real),
         ("a.rb", "f(<<E)\n\na\nE\n", "f(<<E)\na\nE\n", Real),
         ("a.php", "<?php\nf(<<<'E'\na\nE);\n", "<?php\nf(<<<'E'\n a\nE);\n", Real),
         ("a.rb", "x = %w[a b]\n", "x = %w[ab]\n", Real),
-        ("a.rb", "x = \" a\"\n", "x = \"a\"\n", Real),
+        ("a.rb", "x = \" a\"\n", "x = \"a\"\n", Literal),
         ("a.php", "<?php\n$x = <<<E\na b\nE;\n", "<?php\n$x = <<<E\na  b\nE;\n", Real),
-        ("a.php", "<?php\n$x = \" a\";\n", "<?php\n$x = \"a\";\n", Real),
-        ("a.kt", "val x = \" a\"\n", "val x = \"a\"\n", Real),
-        ("a.kt", "val x = \"\"\"a\n b\"\"\"\n", "val x = \"\"\"a\n  b\"\"\"\n", Real),
-        ("A.java", "class A { String x = \" a\"; }\n", "class A { String x = \"a\"; }\n", Real),
+        ("a.php", "<?php\n$x = \" a\";\n", "<?php\n$x = \"a\";\n", Literal),
+        ("a.kt", "val x = \" a\"\n", "val x = \"a\"\n", Literal),
+        ("a.kt", "val x = \"\"\"a\n b\"\"\"\n", "val x = \"\"\"a\n  b\"\"\"\n", Literal),
+        ("A.java", "class A { String x = \" a\"; }\n", "class A { String x = \"a\"; }\n", Literal),
         (
             "A.java",
             "class A { String x = \"\"\"\n  a\n  \"\"\"; }\n",
             "class A { String x = \"\"\"\n   a\n  \"\"\"; }\n",
-            Real,
+            Literal,
         ),
-        ("a.cs", "class A { string X = \" a\"; }\n", "class A { string X = \"a\"; }\n", Real),
-        ("a.cs", "class A { string X = @\"a\n b\"; }\n", "class A { string X = @\"a\n  b\"; }\n", Real),
+        ("a.cs", "class A { string X = \" a\"; }\n", "class A { string X = \"a\"; }\n", Literal),
+        ("a.cs", "class A { string X = @\"a\n b\"; }\n", "class A { string X = @\"a\n  b\"; }\n", Literal),
         ("a.cs", "class A { string X = $\"a {b}\"; }\n", "class A { string X = $\"a  {b}\"; }\n", Real),
-        ("a.c", "char *x = \" a\";\n", "char *x = \"a\";\n", Real),
-        ("a.cpp", "auto x = R\"(a b)\";\n", "auto x = R\"(a  b)\";\n", Real),
+        ("a.c", "char *x = \" a\";\n", "char *x = \"a\";\n", Literal),
+        ("a.cpp", "auto x = R\"(a b)\";\n", "auto x = R\"(a  b)\";\n", Literal),
     ]);
 }
 
@@ -201,7 +201,7 @@ fn leaves_are_not_trimmed() {
 fn tokens_without_a_node_count() {
     check(&[
         ("a.rs", "fn f() { g(r\"a\") }\n", "fn f() { g(br\"a\") }\n", Real),
-        ("a.rs", "fn f() { g(r#\"a\"#) }\n", "fn f() { g(r##\"a\"##) }\n", Real),
+        ("a.rs", "fn f() { g(r#\"a\"#) }\n", "fn f() { g(r##\"a\"##) }\n", Literal),
         ("a.rs", "fn f() { g(\"a\") }\n", "fn f() { g(b\"a\") }\n", Real),
         ("a.py", "x = 'a'\n", "x = b'a'\n", Real),
         ("a.py", "x = r'\\n'\n", "x = '\\n'\n", Real),
@@ -223,7 +223,7 @@ fn small_changes_of_meaning_are_real() {
         ("a.py", "@d\ndef f(): pass\n", "def f(): pass\n", Real),
         ("a.rs", "#[test]\nfn f() {}\n", "fn f() {}\n", Real),
         ("a.py", "x = (1)\n", "x = (1,)\n", Real),
-        ("a.py", "def f():\n    \"\"\"Does.\"\"\"\n", "def f():\n    \"\"\"Did.\"\"\"\n", Real),
+        ("a.py", "def f():\n    \"\"\"Does.\"\"\"\n", "def f():\n    \"\"\"Did.\"\"\"\n", Literal),
         ("a.py", "async def f(): pass\n", "def f(): pass\n", Real),
         ("a.js", "a = b\n;(c)()\n", "a = b\n(c)()\n", Real),
         ("a.js", "\"use strict\"\nf()\n", "f()\n", Real),
@@ -233,7 +233,7 @@ fn small_changes_of_meaning_are_real() {
         ("a.c", "#define A(x) x\n", "#define A (x) x\n", Real),
         ("a.rs", "fn f() {}\nfn g() {}\n", "fn f() { }\n/*\nfn g() {}\n*/\n", Real),
         ("a.js", "function f() {} y = 2\n", "function f() {} y = 3\n", Real),
-        ("a.go", "package a\nimport _ \"b\"\n", "package a\nimport \"b\"\n", Real),
+        ("a.go", "package a\nimport _ \"b\"\n", "package a\nimport \"b\"\n", Import),
         ("a.kt", "val x = a\nval y = -b\n", "val x = a\n-b\n", Real),
         ("a.sh", "a\nb\n", "a b\n", Real),
         ("a.sh", "a | b\n", "a || b\n", Real),
@@ -255,12 +255,12 @@ fn small_changes_of_meaning_are_real() {
 }
 
 #[test]
-fn directives_are_real() {
+fn directives_are_more_than_comments() {
     check(&[
-        ("a.py", "import a\n", "import a  # noqa\n", Real),
-        ("a.py", "x = []\n", "x = []  # type: list[int]\n", Real),
-        ("a.py", "x = 1  # noqa\ny = 2\n", "x = 1\n# noqa\ny = 2\n", Real),
-        ("a.py", "f(a, b)  # noqa\n", "f(\n    a, b\n)  # noqa\n", Real),
+        ("a.py", "import a\n", "import a  # noqa\n", Directive),
+        ("a.py", "x = []\n", "x = []  # type: list[int]\n", Directive),
+        ("a.py", "x = 1  # noqa\ny = 2\n", "x = 1\n# noqa\ny = 2\n", Directive),
+        ("a.py", "f(a, b)  # noqa\n", "f(\n    a, b\n)  # noqa\n", Directive),
         ("a.py", "# coding: latin-1\nx = 1\n", "x = 1\n", Real),
         ("a.py", "#!/usr/bin/python\nx = 1\n", "#!/usr/bin/python3\nx = 1\n", Real),
         ("a.sh", "#!/bin/bash\na\n", "  #!/bin/bash\na\n", Real),
@@ -273,11 +273,11 @@ fn directives_are_real() {
             "# /// script\n# dependencies = ['a']\n# ///\n",
             Real,
         ),
-        ("a.ts", "f()\n", "// @ts-ignore\nf()\n", Real),
-        ("a.js", "f()\n", "f() // eslint-disable-line\n", Real),
+        ("a.ts", "f()\n", "// @ts-ignore\nf()\n", Directive),
+        ("a.js", "f()\n", "f() // eslint-disable-line\n", Directive),
         ("a.js", "import('a')\n", "import(/* webpackChunkName: \"a\" */ 'a')\n", Real),
-        ("a.js", "f()\n", "/* global f */\nf()\n", Real),
-        ("a.js", "/** @type {number} */\nlet a\n", "/** @type {string} */\nlet a\n", Real),
+        ("a.js", "f()\n", "/* global f */\nf()\n", Directive),
+        ("a.js", "/** @type {number} */\nlet a\n", "/** @type {string} */\nlet a\n", Directive),
         ("a.go", "//go:build linux\n\npackage a\n", "//go:build darwin\n\npackage a\n", Real),
         ("a.go", "// +build linux\n\npackage a\n", "// +build linux\npackage a\n", Real),
         (
@@ -304,19 +304,19 @@ fn directives_are_real() {
             "package a\n\n//go:embed a\n\nvar x string\n",
             Real,
         ),
-        ("a.rs", "/// A.\nfn f() {}\n", "/// B.\nfn f() {}\n", Real),
-        ("a.rs", "//! A.\nfn f() {}\n", "//! B.\nfn f() {}\n", Real),
-        ("a.rs", "fn f() {}\n", "// SAFETY: never null.\nfn f() {}\n", Real),
+        ("a.rs", "/// A.\nfn f() {}\n", "/// B.\nfn f() {}\n", Documentation),
+        ("a.rs", "//! A.\nfn f() {}\n", "//! B.\nfn f() {}\n", Documentation),
+        ("a.rs", "fn f() {}\n", "// SAFETY: never null.\nfn f() {}\n", Directive),
         ("a.rs", "fn f() {}\n", "//// A.\nfn f() {}\n", Comment),
         (
             "a.c",
             "void f() { switch (x) { case 1: g(); /* fallthrough */ case 2: h(); } }\n",
             "void f() { switch (x) { case 1: g(); case 2: h(); } }\n",
-            Real,
+            Directive,
         ),
-        ("a.cpp", "int x; // NOLINT\n", "int x;\n", Real),
+        ("a.cpp", "int x; // NOLINT\n", "int x;\n", Directive),
         ("a.rb", "# frozen_string_literal: true\nx = 1\n", "# frozen_string_literal: false\nx = 1\n", Real),
-        ("a.rb", "x = 1 # rubocop:disable A/B\n", "x = 1\n", Real),
+        ("a.rb", "x = 1 # rubocop:disable A/B\n", "x = 1\n", Directive),
         (
             "a.php",
             "<?php\n/** @Route(\"/a\") */\nfunction f() {}\n",
@@ -324,9 +324,9 @@ fn directives_are_real() {
             Real,
         ),
         ("a.sh", "#!/bin/sh\na\n", "#!/bin/bash\na\n", Real),
-        ("a.sh", "a\n", "# shellcheck disable=SC1\na\n", Real),
+        ("a.sh", "a\n", "# shellcheck disable=SC1\na\n", Directive),
         ("a.sh", "#SBATCH -n 1\na\n", "#SBATCH -n 2\na\n", Real),
-        ("A.java", "class A { int x; }\n", "class A { int x; // NOSONAR\n}\n", Real),
+        ("A.java", "class A { int x; }\n", "class A { int x; // NOSONAR\n}\n", Directive),
         ("a.js", "f() // a\n", "f() // a\u{202e}\n", Real),
     ]);
 }

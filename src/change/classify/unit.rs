@@ -1,13 +1,17 @@
 //! A change divided into units: every changed line goes to the definition that encloses it, and a
 //! unit is proved to mean nothing only where its lines can show nothing else.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::compare::{Text, compare};
+use super::imports::Imports;
 use super::why_unproved;
 use crate::change::definition::{Definition, Outline};
 use crate::change::parse::SyntaxTree;
-use crate::change::stream::{Comment, Streams};
+use crate::change::profile::Profile;
+use crate::change::stream::{self, Comment, Script, Streams};
 use crate::change::{ChangeClass, Content, Edit, LineRange, Opaque, ParsedChange, Side, Step, Unit};
 
 mod lines;
@@ -26,15 +30,21 @@ pub(super) struct Verdict {
     pub(super) because: String,
     /// Whether that means nothing.
     pub(super) proved: bool,
+    /// Old and new names of a rename.
+    pub(super) renamed: Vec<(String, String)>,
 }
 
 impl Verdict {
     pub(super) fn real(because: &str) -> Self {
-        Self { class: ChangeClass::Real, because: because.to_owned(), proved: false }
+        Self::unproved(ChangeClass::Real, because.to_owned())
+    }
+
+    pub(super) fn unproved(class: ChangeClass, because: String) -> Self {
+        Self { class, because, proved: false, renamed: Vec::new() }
     }
 
     pub(super) fn proved(class: ChangeClass, because: String) -> Self {
-        Self { class, because, proved: true }
+        Self { class, because, proved: true, renamed: Vec::new() }
     }
 }
 
@@ -128,6 +138,13 @@ impl<'a> Parsed<'a> {
         }
     }
 
+    /// Text of the definitions directly inside a region.
+    fn nested(&self, region: usize) -> Vec<&'a str> {
+        let source = self.tree.source();
+        let inside = self.outline.definitions.iter().filter(|it| it.parent == region.checked_sub(1));
+        inside.map(|definition| &source[definition.range.clone()]).collect()
+    }
+
     /// The region around a byte, counted as in streams: 0 is the top level.
     fn region(&self, byte: usize) -> usize {
         self.outline.enclosing(byte).map_or(0, |index| index + 1)
@@ -145,7 +162,8 @@ pub(super) fn divide(parsed: &ParsedChange) -> Units {
     }
     let old = old.map(Parsed::new);
     let new = new.map(Parsed::new);
-    let division = Division { old, new, path: parsed.change.path().to_text(), unproved };
+    let path = parsed.change.path().to_text();
+    let division = Division { old, new, path, unproved, scripts: OnceCell::new() };
     if let (Some((before, after)), Some(old), Some(new)) = (division.streams(), &division.old, &division.new)
         && let Some(verdict) = whole_proof(before, after, &old.outline, &new.outline)
     {
@@ -240,6 +258,25 @@ struct Division<'a> {
     /// Where the file is.
     path: String,
     unproved: Option<String>,
+    /// What the streams consist of, if it had to be looked at.
+    scripts: OnceCell<Option<[Scripts<'a>; 2]>>,
+}
+
+/// The regions of one side, and its imports.
+struct Scripts<'a> {
+    regions: Vec<Script<'a>>,
+    imports: Imports,
+}
+
+impl Scripts<'_> {
+    fn text<'a>(&'a self, side: &Parsed<'a>, region: usize) -> Text<'a> {
+        Text {
+            script: &self.regions[region],
+            tree: side.tree,
+            imports: (region == 0).then_some(&self.imports),
+            nested: side.nested(region),
+        }
+    }
 }
 
 /// What belongs to one pair of definitions.
@@ -277,10 +314,18 @@ fn in_order(old: &Parsed<'_>, new: &Parsed<'_>, pairs: &Pairs) -> Vec<bool> {
 
 /// What is known of every pair, where anything in the file can be proved.
 struct Proofs {
-    /// Whether it says the same on both sides, at the same place.
-    proved: Vec<bool>,
+    /// Whether it says the same on both sides, definitions inside it left out.
+    same: Vec<bool>,
+    /// Whether it stands at the same place.
+    stays: Vec<bool>,
     /// Whether it has not moved past another that has not.
     anchored: Vec<bool>,
+}
+
+impl Proofs {
+    fn is_unchanged(&self, pair: usize) -> bool {
+        self.same[pair] && self.stays[pair]
+    }
 }
 
 impl<'a> Division<'a> {
@@ -318,7 +363,7 @@ impl<'a> Division<'a> {
                 added: owned[index].added.clone(),
                 deleted: owned[index].deleted.clone(),
                 steps: vec![Step { name: name.to_owned(), old: hash(old), new: hash(new) }],
-                renamed: Vec::new(),
+                renamed: verdict.renamed,
             }
         };
         let units = order.iter().map(|&index| unit(index)).collect();
@@ -409,17 +454,18 @@ impl<'a> Division<'a> {
         }
         let in_order = in_order(old, new, pairs);
         // Outer definitions come before inner ones. Where the outer one says the same on both sides
-        // and has not moved, neither have those inside it.
+        // and has not moved, neither have those inside it. Imports are no place to stand before.
         let mut settled = vec![false; pairs.all.len()];
-        settled[0] = same[0];
-        let mut proved = settled.clone();
+        let imports = [ChangeClass::ImportOrder, ChangeClass::Import];
+        settled[0] = same[0] || self.compared(0, 0).is_some_and(|it| imports.contains(&it.class));
+        let mut stays = anchored.clone();
         for (region, definition) in old.outline.definitions.iter().enumerate() {
             let index = pairs.of_old[region + 1];
             let around = pairs.of_old[definition.parent.map_or(0, |it| it + 1)];
+            stays[index] |= settled[around] && in_order[around];
             settled[index] = same[index] && settled[around] && in_order[around];
-            proved[index] = same[index] && (anchored[index] || settled[index]);
         }
-        Some(Proofs { proved, anchored })
+        Some(Proofs { same, stays, anchored })
     }
 
     fn verdict(&self, pairs: &Pairs, proofs: Option<&Proofs>, owned: &Owned, index: usize) -> Verdict {
@@ -449,15 +495,41 @@ impl<'a> Division<'a> {
         if before.bare == after.bare && !owned.has_text {
             return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
         }
-        if before.full != after.full {
-            return self.reordered(pairs, proofs, owned, index);
+        let verdict = match before.full == after.full {
+            true if !proofs.stays[index] => return self.moved(pairs, proofs, owned, index),
+            true => proof(differing(&before.comments, &after.comments), after.full),
+            false => self.compared(old, new).unwrap_or_else(|| real("changed logic")),
+        };
+        if verdict.class == ChangeClass::Real {
+            return self.reordered(pairs, proofs, owned, index).unwrap_or(verdict);
         }
-        if !proofs.proved[index] {
-            return self.moved(pairs, proofs, owned, index);
+        if !proofs.stays[index] {
+            return real("moved, and changed");
         }
-        if !owned.touched.iter().all(|&other| proofs.proved[other]) {
+        if !owned.touched.iter().all(|&other| proofs.is_unchanged(other)) {
             return real("same syntax, but a line is shared with a changed definition");
         }
-        proof(differing(&before.comments, &after.comments), after.full)
+        verdict
+    }
+
+    /// By how much two regions differ whose streams are not equal.
+    fn compared(&self, old: usize, new: usize) -> Option<Verdict> {
+        let (before, after) = (self.old.as_ref()?, self.new.as_ref()?);
+        let profile = Profile::of(after.tree.language())?;
+        let scripts = self.scripts.get_or_init(|| {
+            let (from, to) = self.streams()?;
+            let of = |side: &Parsed<'a>, own: &Streams<'a>, other: &Streams<'a>| {
+                let same: HashSet<_> = other.regions.iter().map(|region| region.full).collect();
+                let differs = |region: usize| !same.contains(&own.regions[region].full);
+                Scripts {
+                    regions: stream::scripts(side.tree, &side.outline, profile, differs),
+                    imports: Imports::of(side.tree, profile),
+                }
+            };
+            Some([of(before, from, to), of(after, to, from)])
+        });
+        let [from, to] = scripts.as_ref()?;
+        let hash = self.streams()?.1.regions[new].full;
+        Some(compare(&from.text(before, old), &to.text(after, new), profile, hash))
     }
 }

@@ -37,6 +37,43 @@ const WORDS: &[&str] = &[
     "-suppress",
 ];
 
+/// What makes a directive of any language part of the program, or of what is reviewed.
+const PROGRAM: &[&str] = &["coding:", "coding=", "do not edit", "generated"];
+
+/// Whom a comment speaks to that is more than a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// A linter, a formatter, a type checker or a generator of documentation.
+    Tool,
+    /// Readers, by way of the program that it is part of: a Rust `///`.
+    Documentation,
+    /// A compiler, an interpreter, or whatever else runs the program; nobody knows whom, where no
+    /// table names it.
+    Program,
+}
+
+/// Whom a comment speaks to; none for a plain one.
+pub(super) fn speech(profile: &Profile, text: &str) -> Option<Speech> {
+    if !is_directive(profile, text) {
+        return None;
+    }
+    let text = text.trim_end();
+    let starts = |starts: &[&str]| starts.iter().any(|start| opens(text, start));
+    if text.starts_with("#!") || text.chars().any(is_deceptive) {
+        return Some(Speech::Program);
+    }
+    if starts(profile.documentation) {
+        return Some(Speech::Documentation);
+    }
+    if contains_any(text, PROGRAM) || contains_any(text, profile.program) {
+        return Some(Speech::Program);
+    }
+    let is_known = starts(profile.directive_starts)
+        || contains_any(text, WORDS)
+        || contains_any(text, profile.directives);
+    Some(if is_known { Speech::Tool } else { Speech::Program })
+}
+
 /// A comment is a directive if a table names it, if it has the shape of one (`tool:verb` or `@tag`
 /// at the start), or if it holds characters that a reader cannot see.
 pub(super) fn is_directive(profile: &Profile, text: &str) -> bool {

@@ -1,5 +1,8 @@
 //! The tables, one a language.
 
+mod javascript;
+
+use self::javascript::{JAVASCRIPT, TYPESCRIPT};
 use super::{DefinitionKind, Name, Profile};
 use crate::change::language::Language;
 
@@ -46,6 +49,8 @@ const EMPTY: Profile = Profile {
     comments: &["comment"],
     directives: &[],
     directive_starts: &[],
+    documentation: &[],
+    program: &[],
     preamble: None,
     atoms: &[],
     lines: &[],
@@ -73,6 +78,8 @@ static RUST: Profile = Profile {
     attributes: &["attribute_item"],
     comments: &["line_comment", "block_comment"],
     directive_starts: &["///", "//!", "/**", "/*!", "//@", "//~"],
+    documentation: &["///", "//!", "/**", "/*!"],
+    program: &["//@", "//~"],
     atoms: &["string_literal", "raw_string_literal", "char_literal"],
     token_trees: &["token_tree", "token_tree_pattern", "token_repetition", "token_repetition_pattern"],
     imports: &["use_declaration", "extern_crate_declaration"],
@@ -97,10 +104,24 @@ static PYTHON: Profile = Profile {
     definitions: &[function("function_definition"), labelled("class_definition", "class")],
     wrappers: &["decorated_definition"],
     directives: &[
-        "cython", "doctest:", "fmt:", "isort:", "mypy", "no cover", "no qa", "pylint", "pyre-", "pyright",
-        "pytype", "ruff:", "type:", "yapf:",
+        "cython",
+        "doctest:",
+        "fmt:",
+        "isort:",
+        "mypy",
+        "no cover",
+        "no qa",
+        "pylint",
+        "pyre-",
+        "# pyright",
+        "#pyright",
+        "pytype",
+        "ruff:",
+        "type:",
+        "yapf:",
     ],
     directive_starts: &["# ///", "#:"],
+    program: &["cython", "distutils:", "doctest:", "# ///"],
     atoms: &["string"],
     tabs_count: true,
     imports: &["import_statement", "import_from_statement", "future_import_statement"],
@@ -121,151 +142,6 @@ static PYTHON: Profile = Profile {
     ..EMPTY
 };
 
-const JS_COMMENTS: &[&str] = &["comment", "html_comment"];
-// Before `(`, `[`, an operator or a template the grammars read on over any line break.
-const JS_LINE_ENDERS: &[&str] = &["return", "throw", "yield", "break", "continue", "async"];
-const TS_LINE_ENDERS: &[&str] = &[
-    "return",
-    "throw",
-    "yield",
-    "break",
-    "continue",
-    "async",
-    "abstract",
-    "accessor",
-    "asserts",
-    "declare",
-    "global",
-    "interface",
-    "module",
-    "namespace",
-    "override",
-    "private",
-    "protected",
-    "public",
-    "readonly",
-    "type",
-];
-const JS_DIRECTIVES: &[&str] = &[
-    "@ts-",
-    "@type",
-    "@jsx",
-    "@flow",
-    "@internal",
-    "@jest-",
-    "@param {",
-    "@returns {",
-    "@return {",
-    "@satisfies",
-    "@template",
-    "@vite",
-    "@vitest-",
-    "__pure__",
-    "__no_side_effects__",
-    "c8 ",
-    "deno-",
-    "eslint",
-    "exported ",
-    "global ",
-    "globals ",
-    "istanbul",
-    "jshint",
-    "jslint",
-    "oxlint",
-    "prettier-",
-    "sourcemappingurl",
-    "tslint:",
-    "turbopack",
-    "v8 ignore",
-    "webpack",
-    "$flow",
-];
-const JS_STARTS: &[&str] = &["///", "//#", "//@"];
-const JS_ATOMS: &[&str] = &["string", "template_string", "template_literal_type", "regex", "jsx_text"];
-const JS_CONTROLS: &[&str] = &[
-    "if_statement",
-    "else_clause",
-    "for_statement",
-    "for_in_statement",
-    "while_statement",
-    "do_statement",
-    "switch_statement",
-    "switch_case",
-    "switch_default",
-    "try_statement",
-    "catch_clause",
-    "finally_clause",
-    "with_statement",
-];
-const JS_BODIES: &[&str] = &["body", "consequence", "statement_block", "switch_body", "class_body"];
-
-static JAVASCRIPT: Profile = Profile {
-    definitions: &[
-        function("function_declaration"),
-        function("generator_function_declaration"),
-        function("method_definition"),
-        labelled("class_declaration", "class"),
-        definition("variable_declarator", "", Name::Assigned("name", "value")),
-        definition("assignment_expression", "", Name::Assigned("left", "right")),
-        definition("field_definition", "", Name::Assigned("property", "value")),
-        definition("pair", "", Name::Assigned("key", "value")),
-    ],
-    wrappers: &["export_statement", "lexical_declaration", "variable_declaration", "expression_statement"],
-    attributes: &["decorator"],
-    comments: JS_COMMENTS,
-    directives: JS_DIRECTIVES,
-    directive_starts: JS_STARTS,
-    atoms: JS_ATOMS,
-    line_enders: JS_LINE_ENDERS,
-    imports: &["import_statement"],
-    controls: JS_CONTROLS,
-    bodies: JS_BODIES,
-    ..EMPTY
-};
-
-static TYPESCRIPT: Profile = Profile {
-    definitions: &[
-        function("function_declaration"),
-        function("generator_function_declaration"),
-        function("function_signature"),
-        function("method_definition"),
-        function("abstract_method_signature"),
-        labelled("class_declaration", "class"),
-        labelled("abstract_class_declaration", "class"),
-        labelled("interface_declaration", "interface"),
-        labelled("enum_declaration", "enum"),
-        labelled("type_alias_declaration", "type"),
-        labelled("internal_module", "namespace"),
-        labelled("module", "module"),
-        definition("variable_declarator", "", Name::Assigned("name", "value")),
-        definition("assignment_expression", "", Name::Assigned("left", "right")),
-        definition("public_field_definition", "", Name::Assigned("name", "value")),
-        definition("pair", "", Name::Assigned("key", "value")),
-    ],
-    wrappers: &[
-        "export_statement",
-        "ambient_declaration",
-        "lexical_declaration",
-        "variable_declaration",
-        "expression_statement",
-    ],
-    ..JAVASCRIPT_BASE
-};
-
-/// What TypeScript shares with JavaScript; a `static` cannot be named by another.
-const JAVASCRIPT_BASE: Profile = Profile {
-    attributes: &["decorator"],
-    comments: JS_COMMENTS,
-    directives: JS_DIRECTIVES,
-    directive_starts: JS_STARTS,
-    atoms: JS_ATOMS,
-    line_enders: TS_LINE_ENDERS,
-    imports: &["import_statement", "import_alias"],
-    controls: JS_CONTROLS,
-    bodies: JS_BODIES,
-    ..EMPTY
-};
-
 static GO: Profile = Profile {
     definitions: &[
         function("function_declaration"),
@@ -276,6 +152,18 @@ static GO: Profile = Profile {
     wrappers: &["type_declaration"],
     directives: &["output:", "lint:", "#cgo", "#include", "+build"],
     directive_starts: &["//go:", "//export ", "//line ", "/*line ", "// +", "//sys"],
+    program: &[
+        "output:",
+        "#cgo",
+        "#include",
+        "+build",
+        "//go:",
+        "//export ",
+        "//line ",
+        "/*line ",
+        "// +",
+        "//sys",
+    ],
     preamble: Some("import \"C\""),
     atoms: &["interpreted_string_literal", "raw_string_literal", "rune_literal"],
     imports: &["import_declaration"],
@@ -493,6 +381,7 @@ static RUBY: Profile = Profile {
         "warn_indent",
     ],
     directive_starts: &["#:", "# @"],
+    program: &["encoding", "frozen_string_literal", "shareable_constant_value", "warn_indent"],
     atoms: &[
         "string",
         "bare_string",
@@ -541,6 +430,7 @@ static PHP: Profile = Profile {
     wrappers: &["expression_statement"],
     directives: &["phpcs", "phpstan", "psalm", "@codecoverage", "php-cs-fixer"],
     directive_starts: &["/**"],
+    documentation: &["/**"],
     atoms: &["string", "encapsed_string", "heredoc", "nowdoc", "shell_command_expression", "text"],
     imports: &["namespace_use_declaration"],
     controls: &[
@@ -599,6 +489,21 @@ static KOTLIN: Profile = Profile {
 static BASH: Profile = Profile {
     definitions: &[function("function_definition")],
     directives: &["shellcheck", "bashate", "shfmt:", "chkconfig:", "init info", "required-", "default-st"],
+    program: &[
+        "#sbatch",
+        "#pbs",
+        "#bsub",
+        "#msub",
+        "#$",
+        "#cobalt",
+        "#flux",
+        "#compdef",
+        "#autoload",
+        "chkconfig:",
+        "default-st",
+        "init info",
+        "required-",
+    ],
     directive_starts: &[
         "#SBATCH",
         "#PBS",

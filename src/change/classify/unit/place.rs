@@ -50,7 +50,7 @@ impl Division<'_> {
         if !owned.touched.iter().all(|&other| is_same(other)) {
             return Verdict::real("moved, and a line is shared with a changed definition");
         }
-        let is_alone = owned.touched.iter().all(|&other| proofs.proved[other] || is_within(other));
+        let is_alone = owned.touched.iter().all(|&other| proofs.is_unchanged(other) || is_within(other));
         let (says, said) = (&after.regions[to], &before.regions[from]);
         let comments = differing(&said.comments, &says.comments);
         let short = &says.full.to_hex()[..8];
@@ -63,14 +63,20 @@ impl Division<'_> {
             _ => {
                 let line = old.definition(from).map_or(1, |it| old.lines.number(it.header.start));
                 let because = format!("moved from line {line}: same syntax (blake3 {short})");
-                Verdict { class: ChangeClass::Move, because, proved: false }
+                Verdict::unproved(ChangeClass::Move, because)
             }
         }
     }
 
-    /// The verdict on a definition of which the stream differs: the definitions inside it may stand
-    /// in another order, and no more.
-    pub(super) fn reordered(&self, pairs: &Pairs, proofs: &Proofs, owned: &Owned, index: usize) -> Verdict {
+    /// The verdict on a definition of which the stream differs, if the definitions inside it stand in
+    /// another order, and no more.
+    pub(super) fn reordered(
+        &self,
+        pairs: &Pairs,
+        proofs: &Proofs,
+        owned: &Owned,
+        index: usize,
+    ) -> Option<Verdict> {
         let is_free = || {
             let (before, after) = self.streams()?;
             let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
@@ -94,17 +100,12 @@ impl Division<'_> {
                 && proofs.anchored[index]
                 && has_same_names(old, from, new, to)
                 && old.outline.inside(from.checked_sub(1)).all(|it| stands(it + 1) == Some(true))
-                && owned.touched.iter().all(|&other| proofs.proved[other] || is_inside(other));
+                && owned.touched.iter().all(|&other| proofs.is_unchanged(other) || is_inside(other));
             is_free.then_some(says.bare)
         };
-        match is_free() {
-            None => Verdict::real("changed logic"),
-            Some(hash) => {
-                let short = &hash.to_hex()[..8];
-                let what = "the definitions in it are in another order, which means nothing";
-                Verdict::proved(ChangeClass::Move, format!("{what}: same syntax (blake3 {short})"))
-            }
-        }
+        let short = &is_free()?.to_hex()[..8];
+        let what = "the definitions in it are in another order, which means nothing";
+        Some(Verdict::proved(ChangeClass::Move, format!("{what}: same syntax (blake3 {short})")))
     }
 
     fn standing(&self, pairs: &Pairs, proofs: &Proofs, mut from: usize, mut to: usize) -> Option<Standing> {
@@ -112,7 +113,7 @@ impl Division<'_> {
         let (old, new) = (self.old.as_ref()?, self.new.as_ref()?);
         // From the inside out: what stands where it stood in a definition has moved as that has.
         loop {
-            if proofs.proved[pairs.of_old[from]] {
+            if proofs.is_unchanged(pairs.of_old[from]) {
                 return Some(Standing::Same);
             }
             let (outer_from, outer_to) = (old.around(from), new.around(to));
