@@ -164,7 +164,9 @@ mod tests {
 
     /// Where findings on `lines` of a text are shown in another.
     fn carried(lines: &[u32], from: &str, to: &str) -> (String, Vec<Finding>) {
-        let (from, to) = (classified("a.py", None, Some(from)), classified("a.py", None, Some(to)));
+        // A new file as small as this would be one unit.
+        let change = |text| classified("a.py", Some("z = 0\n"), Some(text));
+        let (from, to) = (change(from), change(to));
         let unit = |change: &ClassifiedChange| change.units.iter().position(|it| it.name == "f").unwrap();
         let redactor = Redactor::new(&RuleSet::new(RuleOptions::default()).unwrap());
         let findings: Vec<_> = lines.iter().map(|&line| finding(&from, line)).collect();
