@@ -67,7 +67,8 @@ fn comments_that_take_code_away_are_shown() {
         ("fn f() {\n    a();\n    b();\n}\n", "fn f() {\n    a();\n    /*\n    b();\n    */\n}\n");
     insta::assert_snapshot!(rendered(&classified("a.rs", Some(old), Some(new)), Level::Lines), @r"
     [f]
-    3+/*
+    #+3 f
+     /*
     5+*/
     ");
 }
