@@ -389,7 +389,12 @@ impl<'a> Slicer<'a> {
         let mut end = None;
         for row in rows {
             let mut between = end.map_or(0..0, |end| end + 1..row.at);
-            if new.is_some_and(|new| between.any(|line| new.is_code(line))) {
+            let is_left_out = |new: &Side<'_>, line| match row.old.is_some() || new.is_code(row.at) {
+                true => new.is_code(line),
+                // Beside a comment, a comment is something that is left out.
+                false => new.raw(line).is_some_and(|text| !text.trim().is_empty()),
+            };
+            if new.is_some_and(|new| between.any(|line| is_left_out(new, line))) {
                 lines.push(Line { kind: Kind::Gap, number: None, is_numbered: false, text: String::new() });
             }
             end = end.max(Some(row.end));

@@ -5,8 +5,11 @@ use serde_json::Value;
 use super::sample::{report, rules};
 use super::*;
 use crate::check::Because;
+use crate::payload::pack::{Overhead, PackOptions, compress};
 use crate::payload::policy::Policy;
-use crate::payload::route::route;
+use crate::payload::redact::Redactor;
+use crate::payload::route::{asked, route};
+use crate::payload::tokenizer::Tokenizer;
 
 const CODE: &str = "\
 x = a == None
@@ -369,4 +372,31 @@ fn an_annotation_a_reason_says_what_was_not_reviewed() {
     insta::assert_snapshot!(annotations(&report), @"::notice title=NOT REVIEWED (7 units)::no model [no_model]%0A0.py:1-2%0A1.py:1-2%0A2.py:1-2%0A3.py:1-2%0A4.py:1-2%0A… and 2 more");
     report.required = true;
     assert!(github::render(&report).starts_with("::error title=NOT REVIEWED"));
+}
+
+#[test]
+fn the_same_edit_elsewhere_shares_the_fate_of_the_one_that_is_sent() {
+    let edited = |path| {
+        let text = |check: &str| format!("def f(a):\n    {check}(a)\n    return a\n");
+        crate::change::sample::classified(path, Some(&text("check")), Some(&text("verify")))
+    };
+    let mut report = report(&[], &rules());
+    report.changes = route(vec![edited("a.py"), edited("b.py")], &Policy::default());
+    let units: Vec<_> = asked(&report.changes).collect();
+    let options = PackOptions {
+        highest: Level::Slice,
+        limit: None,
+        units_per_request: 3,
+        tokens_per_request: 2000,
+        overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
+    };
+    let redactor = Redactor::new(&rules());
+    let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);
+    report.place(&compressed, None);
+    assert_eq!(report.changes[1].units[0].because, "same edit as a.py:2");
+    assert_eq!(report.placements[&units[1]].tokens, 0);
+    assert!(report.not_reviewed().next().is_none());
+    let answer = Answer::Unreviewed { reason: Reason::Timeout, message: "too late".to_owned() };
+    report.answer(&compressed.payloads, vec![answer]);
+    assert_eq!(report.not_reviewed().count(), 2);
 }

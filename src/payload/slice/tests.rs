@@ -69,7 +69,7 @@ fn comments_that_take_code_away_are_shown() {
     [f]
     #+3 f
      /*
-     */
+    5+*/
     ");
 }
 
