@@ -69,8 +69,14 @@ pub(super) fn verdict(
     let changed: HashSet<usize> = differing.iter().flat_map(|(from, to)| [from.id(), to.id()]).collect();
     for (code, source) in [(before, old_source), (after, new_source)] {
         for (part, _) in code {
-            let Some(node) = part.node.filter(|node| !changed.contains(&node.id())) else { continue };
+            let Some(node) = part.node else { continue };
             let text = &source[node.byte_range()];
+            if part.mark == Mark::Leaf && is_spelt_otherwise(node, text) {
+                doubt.get_or_insert_with(|| format!("`{text}` may be spelt in another way"));
+            }
+            if changed.contains(&node.id()) {
+                continue;
+            }
             if part.mark == Mark::Open {
                 if node.kind() == "macro_invocation" && !tables::is_hygienic(node, text) {
                     doubt.get_or_insert_with(|| "a macro may read names".to_owned());
@@ -88,7 +94,7 @@ pub(super) fn verdict(
             let is_variable = match role(table, node) {
                 Some(Role::Member) => false,
                 Some(_) => true,
-                None => node.kind() == "identifier" || node.kind().starts_with("shorthand"),
+                None => tables::may_be_variable(node),
             };
             if is_name && is_variable {
                 return None;
@@ -125,6 +131,12 @@ pub(super) fn verdict(
     Some(verdict)
 }
 
+/// Whether a name can be written in several ways: JavaScript and Java know escapes, and Python takes
+/// characters for each other that look alike (NFKC).
+fn is_spelt_otherwise(node: Node<'_>, text: &str) -> bool {
+    node.kind().ends_with("identifier") && (text.contains('\\') || !text.is_ascii())
+}
+
 /// What keeps a rename from being proved, if anything; the outer none where it is no rename.
 fn doubts(
     table: &Table,
@@ -147,7 +159,12 @@ fn doubts(
                 }
                 bindings.push((name, node.byte_range(), range));
             }
-            Role::Variable => said.push((name, *node)),
+            Role::Variable => {
+                if let Some(why) = table.names_a_function(*node, source) {
+                    doubt.get_or_insert(why);
+                }
+                said.push((name, *node));
+            }
             Role::Macro => {
                 doubt.get_or_insert_with(|| format!("a macro reads `{name}`"));
                 said.push((name, *node));

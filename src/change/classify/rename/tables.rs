@@ -146,17 +146,23 @@ impl Table {
                 }
                 None
             }
-            // A function takes the name of the constant that it is bound to.
-            Language::JavaScript | Language::TypeScript | Language::Tsx => {
-                let value = node.parent()?.child_by_field_name("value")?;
-                let text = &source[value.byte_range()];
-                let is_function = ["=>", "function", "class"].iter().any(|word| text.contains(word));
-                let is_call = value.kind() == "call_expression";
-                (if is_call { text.ends_with('`') } else { is_function })
-                    .then(|| "a function may be named after it".to_owned())
-            }
-            _ => None,
+            _ => self.names_a_function(node, source),
         }
+    }
+
+    /// Why a function may have the name of the variable that it is bound or assigned to, as those of
+    /// JavaScript do: `a ||= () => 1` calls it `a`.
+    pub(super) fn names_a_function(&self, node: Node<'_>, source: &str) -> Option<String> {
+        if !matches!(self.language, Language::JavaScript | Language::TypeScript | Language::Tsx) {
+            return None;
+        }
+        let parent = node.parent()?;
+        let value = parent.child_by_field_name("value").or_else(|| parent.child_by_field_name("right"))?;
+        let text = &source[value.byte_range()];
+        let is_function = ["=>", "function", "class"].iter().any(|word| text.contains(word));
+        let is_call = value.kind() == "call_expression";
+        (if is_call { text.ends_with('`') } else { is_function })
+            .then(|| "a function may be named after it".to_owned())
     }
 
     fn around<'tree>(&self, node: Node<'tree>, kinds: &[&str]) -> Option<Node<'tree>> {
@@ -166,6 +172,13 @@ impl Table {
         }
         Some(node)
     }
+}
+
+/// Whether a name at a place that no table knows may stand for a variable. Where Go's grammar cannot
+/// tell, it takes one for a type: `handlers[kind](request)`, `new(count)`.
+pub(super) fn may_be_variable(node: Node<'_>) -> bool {
+    matches!(node.kind(), "identifier" | "type_identifier" | "package_identifier")
+        || node.kind().starts_with("shorthand")
 }
 
 /// Whether a macro of Rust is known to read nothing but what it is given. A macro of another crate
@@ -193,7 +206,8 @@ pub(super) fn is_hygienic(invocation: Node<'_>, text: &str) -> bool {
     ];
     let name = invocation.child_by_field_name("macro").map_or(0, |name| name.end_byte());
     let (name, rest) = text.split_at(name.saturating_sub(invocation.start_byte()).min(text.len()));
-    KNOWN.contains(&name) && !rest[1.min(rest.len())..].contains("!(")
+    let mut behind = rest.split('!').skip(2);
+    KNOWN.contains(&name) && !behind.any(|text| text.trim_start().starts_with(['(', '[', '{']))
 }
 
 fn is_lower(name: &str) -> bool {

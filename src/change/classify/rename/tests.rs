@@ -183,6 +183,36 @@ fn a_name_that_others_can_know_is_not_proved() {
             false,
         ),
         ("a.rs", "fn f() { let x = 1; g(x) }\n", "fn f() { let X = 1; g(X) }\n", Rename, false),
+        (
+            "a.rs",
+            "fn f() { let x = 1; print!(\"{}\", own! { a }); g(x) }\n",
+            "fn f() { let y = 1; print!(\"{}\", own! { a }); g(y) }\n",
+            Rename,
+            false,
+        ),
+        // A function is called after the variable.
+        (
+            "a.js",
+            "function f() { let x; x ||= () => 1; return x }\n",
+            "function f() { let y; y ||= () => 1; return y }\n",
+            Rename,
+            false,
+        ),
+        // The last place still says the old name, spelt otherwise.
+        (
+            "a.js",
+            "function f() { let x = 1; g(x); return \\u0078 }\n",
+            "function f() { let y = 1; g(y); return \\u0078 }\n",
+            Rename,
+            false,
+        ),
+        (
+            "a.py",
+            "def f():\n    fi = 1\n    g(fi)\n    return \u{fb01}\n",
+            "def f():\n    y = 1\n    g(y)\n    return \u{fb01}\n",
+            Rename,
+            false,
+        ),
     ]);
 }
 
@@ -262,6 +292,28 @@ fn another_name_is_often_another_thing() {
         ),
         ("a.py", "def f():\n    x = 1\n    g(x, y)\n", "def f():\n    y = 1\n    g(y, y)\n", Real, false),
         ("a.rs", "fn f(y: u8) { let x = 1; g(x, y) }\n", "fn f(y: u8) { let y = 1; g(y, y) }\n", Real, false),
+        // The grammar takes the place that is left for a type.
+        (
+            "a.go",
+            "package a\nfunc f(x int) { g(x); handlers[x](1) }\n",
+            "package a\nfunc f(y int) { g(y); handlers[x](1) }\n",
+            Real,
+            false,
+        ),
+        (
+            "a.go",
+            "package a\nfunc f() *int { x := 1; g(x); return new(x) }\n",
+            "package a\nfunc f() *int { y := 1; g(y); return new(x) }\n",
+            Real,
+            false,
+        ),
+        (
+            "a.go",
+            "package a\nfunc f(x T) *int { g(x); return new(x.a) }\n",
+            "package a\nfunc f(y T) *int { g(y); return new(x.a) }\n",
+            Real,
+            false,
+        ),
         // What is read by its name.
         (
             "a.js",
