@@ -128,6 +128,14 @@ fn order_is_proved_to_mean_nothing_only_where_it_does() {
         ("a.go", &go, "func one() {\n\tx()\n\ty()\n}\n", "func two() {\n\tz()\n}\n", true),
         ("a.go", &go, "func (a *A) one() {\n\tx()\n\ty()\n}\n", "func two() {\n\tz()\n}\n", true),
         ("a.go", &go, "func init() {\n\tx()\n\ty()\n}\n", "func init() {\n\tz()\n}\n", false),
+        (
+            "a.go",
+            &go,
+            "//go:generate a\nfunc one() {\n\tx()\n\ty()\n}\n",
+            "//go:generate b\nfunc two() {\n\tz()\n}\n",
+            false,
+        ),
+        ("a.go", &go, "//go:noinline\nfunc one() {\n\tx()\n\ty()\n}\n", "func two() {\n\tz()\n}\n", true),
         ("a_test.go", &go, "func one() {\n\tx()\n\ty()\n}\n", "func two() {\n\tz()\n}\n", false),
         ("A.java", &class, "void one() {\n  x();\n  y();\n}\n", "void two() {\n  z();\n}\n", true),
         (

@@ -368,7 +368,9 @@ fn rules_what_follows(node: Node<'_>, side: &Parsed<'_>, profile: &Profile) -> b
     const OF_THE_NEXT: &[&str] = &["///", "//!", "/**", "/*!", "//go:"];
     if profile.is_comment(node.kind()) {
         let text = &side.tree.source()[node.byte_range()];
-        return profile.is_directive(text) && !OF_THE_NEXT.iter().any(|start| text.starts_with(start));
+        let is_of_the_next = OF_THE_NEXT.iter().any(|start| text.starts_with(start));
+        // Generators run in the order in which they stand.
+        return profile.is_directive(text) && (!is_of_the_next || text.starts_with("//go:generate"));
     }
     let is_macro = |node: Node<'_>| node.kind() == "macro_invocation";
     matches!(node.kind(), "macro_invocation" | "method_signature")
