@@ -43,7 +43,7 @@ impl Strip {
             if profile.is_comment(kind) {
                 let text = source.get(range.clone()).unwrap_or_default();
                 let sound = around.last() != Some(&true);
-                let is_documentation = is_documentation(text);
+                let is_documentation = is_documentation(text, tree.language());
                 if sound && (is_documentation || !is_kept(profile, text)) {
                     let range = comment_body(range, text);
                     strip.comments.push(Comment { range, is_documentation });
@@ -117,9 +117,13 @@ fn is_kept(profile: &Profile, text: &str) -> bool {
     profile.is_directive(text) || text.contains("SAFETY:")
 }
 
-/// Documentation is part of the program where tools read it, and says little about what it does.
-fn is_documentation(text: &str) -> bool {
-    ["///", "//!", "/**", "/*!"].iter().any(|start| text.starts_with(start)) && !text.contains("<reference")
+/// Documentation is part of the program where tools read it, and says little about what it does. An
+/// annotation in a comment of PHP says what is done: it has the name of a class, as `@IsGranted` does.
+fn is_documentation(text: &str, language: Language) -> bool {
+    let is_class = |name: &str| name.starts_with(|first: char| first.is_uppercase() || first == '\\');
+    let is_annotated = language == Language::Php && text.split('@').skip(1).any(is_class);
+    let starts = ["///", "//!", "/**", "/*!"];
+    starts.iter().any(|start| text.starts_with(start)) && !text.contains("<reference") && !is_annotated
 }
 
 /// The string that opens a module, class or function of Python, for readers of the program; none
@@ -237,6 +241,16 @@ eight'''
         x = '''
         eight'''
         ");
+    }
+
+    #[test]
+    fn an_annotation_is_no_documentation() {
+        let source = "<?php\n/** @param int $a */\n/** @IsGranted(\"ADMIN\") */\nfunction f($a) {}\n";
+        insta::assert_snapshot!(stripped(Language::Php, source), @r#"
+        <?php
+        /** @IsGranted("ADMIN") */
+        function f($a) {}
+        "#);
     }
 
     #[test]
