@@ -107,8 +107,9 @@ impl Memory {
         })
     }
 
-    /// Keeps what was said in answers that are believed. Where a finding has no definition on the new
-    /// side to be found in again, the review is not kept.
+    /// Keeps what was said in answers that are believed to the last word: one that was cut off, or that
+    /// claims what cannot be placed, may have found more than is known. Where a finding has no definition
+    /// on the new side to be found in again, the review is not kept.
     pub fn keep(
         &mut self,
         payloads: &[Payload],
@@ -118,7 +119,7 @@ impl Memory {
     ) {
         let mut reviews = Vec::new();
         for (payload, answer) in payloads.iter().zip(answers) {
-            let Answer::Reviewed { findings, usage, elapsed, .. } = answer else { continue };
+            let Answer::Reviewed { findings, dropped: 0, usage, elapsed } = answer else { continue };
             for block in payload.blocks() {
                 let Some(said) = said(block, findings, changes, redactor) else { continue };
                 let units: Vec<UnitRef> = block.units().collect();
