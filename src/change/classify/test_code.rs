@@ -12,10 +12,10 @@ use crate::change::parse::{Syntax, SyntaxTree};
 use crate::change::{ChangeClass, ClassifiedChange, ParsedChange, Unit};
 
 /// Directories that hold tests wherever they are.
-const DIRECTORIES: &[&str] = &["tests", "__tests__", "testdata", "e2e"];
+const DIRECTORIES: &[&str] = &["tests", "__tests__", "testdata"];
 
 /// Directories that hold tests at the root of a repository; elsewhere they may be a library's.
-const ROOT_DIRECTORIES: &[&str] = &["test", "testing", "fixtures", "spec", "specs"];
+const ROOT_DIRECTORIES: &[&str] = &["test", "testing", "fixtures", "spec", "specs", "e2e"];
 
 /// Starts and ends of file names, by test runners' own conventions.
 const NAMES: &[(&str, &str)] = &[
@@ -168,6 +168,7 @@ mod tests {
             "a/spec/b.rb",
             "spec/b.rb",
             "testing/a.py",
+            "e2e/login.ts",
             "test_a.py",
             "a/b_test.py",
             "a/conftest.py",
@@ -208,6 +209,7 @@ mod tests {
             "contests.rs",
             "src/attestation/Attest.kt",
             "_test.go",
+            "src/crypto/e2e/session.ts",
         ];
         for path in code {
             assert!(!is_test_path(path), "{path}");
