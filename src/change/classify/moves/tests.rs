@@ -120,6 +120,7 @@ fn order_is_proved_to_mean_nothing_only_where_it_does() {
     let rust_macro = |one: &str, two: &str| format!("macro_rules! m {{ () => {{}} }}\n{one}\n{two}");
     let item_macro = |one: &str, two: &str| format!("{one}\nm!();\n{two}");
     let bridge = |one: &str, two: &str| format!("#[bridge]\nmod a {{\n{one}\n{two}}}\n");
+    let in_bridge = |one: &str, two: &str| format!("#[bridge]\nmod a {{\nimpl A {{\n{one}\n{two}}}\n}}\n");
     let in_mod = |one: &str, two: &str| {
         format!("/// A.\n#[cfg(a)]\nmod a {{\n    //! B.\n\n    use x;\n\n{one}\n{two}}}\n")
     };
@@ -153,6 +154,7 @@ fn order_is_proved_to_mean_nothing_only_where_it_does() {
             false,
         ),
         ("A.java", &class, "static {\n  x();\n  y();\n}\n", "static {\n  z();\n}\n", false),
+        ("A.java", &plain, "class One {\n  int x;\n  int y;\n}\n", "class Two {\n  int z;\n}\n", false),
         ("A.java", &region, "void one() {\n  x();\n  y();\n}\n", "void two() {\n  z();\n}\n", false),
         ("A.java", &object, "\nvoid one() {\n  x();\n  y();\n}\n", "\nvoid two() {\n  z();\n}\n", false),
         ("a.cs", &class, "void One() {\n  X();\n  Y();\n}\n", "void Two() {\n  Z();\n}\n", true),
@@ -171,6 +173,7 @@ fn order_is_proved_to_mean_nothing_only_where_it_does() {
             "#[get(\"/a\")]\nfn two() {\n    z();\n}\n",
             false,
         ),
+        ("a.rs", &in_bridge, "fn one() {\n    x();\n    y();\n}\n", "fn two() {\n    z();\n}\n", false),
         ("a.rs", &rust_macro, "fn one() {\n    x();\n    y();\n}\n", "fn two() {\n    z();\n}\n", false),
         ("a.rs", &item_macro, "fn one() {\n    x();\n    y();\n}\n", "fn two() {\n    z();\n}\n", false),
         ("a.rs", &bridge, "fn one() {\n    x();\n    y();\n}\n", "fn two() {\n    z();\n}\n", false),

@@ -186,7 +186,8 @@ fn free_kinds(language: Language) -> Option<(&'static [&'static str], &'static [
                 "record_declaration",
                 "enum_declaration",
             ],
-            &["program", "class_body", "interface_body"],
+            // `java A.java` runs the first class of a file.
+            &["class_body", "interface_body"],
         ),
         Language::Kotlin => (
             &["function_declaration", "class_declaration", "object_declaration"],
@@ -245,7 +246,9 @@ fn is_order_free(side: &Parsed<'_>, region: usize, path: &str) -> bool {
     else {
         return false;
     };
-    let outer = definition.parent.map(|it| &side.outline.definitions[it]);
+    let parent = |it: &Definition| it.parent.map(|outer| &side.outline.definitions[outer]);
+    let outer = parent(definition);
+    let mut around = std::iter::successors(outer, |it| parent(it));
     let Some(node) = node_of(side, definition) else { return false };
     let Some(holder) = node.parent() else { return false };
     // Directly in the outer definition: not in a condition of the preprocessor, nor in an object
@@ -262,7 +265,7 @@ fn is_order_free(side: &Parsed<'_>, region: usize, path: &str) -> bool {
         && is_plainly_named(side, definition)
         && !binds_order(side.tree.source(), language, path)
         && has_plain_attributes(side, definition, profile)
-        && outer.is_none_or(|outer| has_plain_attributes(side, outer, profile))
+        && around.all(|outer| has_plain_attributes(side, outer, profile))
         && holder.children(&mut holder.walk()).all(|child| !rules_what_follows(child, side, profile))
 }
 
