@@ -16,6 +16,9 @@
 //! | [model](model::review) | payload and reservation | an [`Answer`](report::Answer) |
 //! | [report] | all of it | text, JSON, SARIF, annotations, and the rows of the ledger |
 //!
+//! Between route and compress, what was [reviewed before](model::recall) is answered from the
+//! [cache](meter::cache). An [audit](audit::audit) replays past commits through the same stages.
+//!
 //! The rooms below stand in the order in which they may know each other: a room imports those above
 //! it and none below. `tests/tidy.rs` holds them to it. Two things cannot be written at all: a
 //! payload of text that was not redacted, and a request that was not paid for before it was sent.
