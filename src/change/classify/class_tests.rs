@@ -70,6 +70,15 @@ fn the_order_of_imports_means_nothing_where_they_run_nothing() {
             ImportOrder,
             true,
         ),
+        // Brackets that are no list's.
+        (
+            "a.cs",
+            "using A = ((int, int), int);\nclass X {}\n",
+            "using A = (int, (int, int));\nclass X {}\n",
+            Import,
+            false,
+        ),
+        ("a.rs", "pub(crate) use a;\nuse b;\n", "use b;\npub(crate) use a;\n", ImportOrder, true),
         // A unit each, of which the weightier class is the file's.
         (
             "a.rs",

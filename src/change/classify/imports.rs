@@ -209,12 +209,17 @@ fn expand<'src>(node: Node<'_>, source: &'src str, profile: &Profile) -> Vec<Vec
     }
     if node.child_count() == 0 || profile.is_atom(node.kind()) {
         let text = source[node.byte_range()].trim();
-        let is_separator = matches!(text, "" | ";" | "(" | ")");
+        let is_separator = matches!(text, "" | ";");
         return vec![if is_separator { Vec::new() } else { vec![text] }];
     }
     let mut written: Vec<Vec<&str>> = vec![Vec::new()];
     let mut listed: Option<Vec<Vec<&str>>> = None;
-    let is_list = matches!(node.kind(), "use_list" | "import_spec_list" | "namespace_use_group");
+    // Those of a list only; others say something: `pub(crate)`, a tuple of C#.
+    let is_bracket = |child: Node<'_>| match child.kind() {
+        "{" | "}" => matches!(node.kind(), "use_list" | "import_spec_list" | "namespace_use_group"),
+        "(" | ")" => matches!(node.kind(), "import_spec_list" | "import_from_statement"),
+        _ => false,
+    };
     let mut cursor = node.walk();
     let mut more = cursor.goto_first_child();
     let mut end = node.start_byte();
@@ -234,7 +239,7 @@ fn expand<'src>(node: Node<'_>, source: &'src str, profile: &Profile) -> Vec<Vec
         };
         if is_item && !profile.is_comment(child.kind()) {
             listed.get_or_insert_default().extend(expand(child, source, profile));
-        } else if child.kind() != "," && !(is_list && matches!(child.kind(), "{" | "}")) {
+        } else if child.kind() != "," && !is_bracket(child) {
             let tails = expand(child, source, profile);
             // Braces around a list of JavaScript belong to each of its items.
             if let Some(listed) = listed.take() {
