@@ -104,7 +104,7 @@ impl<'a> Slicer<'a> {
     }
 
     /// What a unit's change says wherever it is made: the names that it changes, or else its changed
-    /// lines, white space aside. None where it is too little to be known as the same edit.
+    /// lines, however deep they stand. None where it is too little to be known as the same edit.
     #[must_use]
     pub(super) fn edit(&self, unit: &Unit) -> Option<String> {
         let rows = self.rows(unit)?;
@@ -113,10 +113,11 @@ impl<'a> Slicer<'a> {
         }
         let is_replaced = !unit.added.is_empty() && !unit.deleted.is_empty();
         let says_something = rows.iter().any(|row| row.text.contains(char::is_alphanumeric));
+        let indent = common_indent(&rows);
         let mut edit = String::new();
         for row in &rows {
             edit.push_str(row.kind.mark());
-            edit.extend(row.text.split_whitespace().flat_map(|word| [word, " "]));
+            edit.push_str(row.without(indent));
             edit.push('\n');
         }
         (says_something && (is_replaced || rows.len() >= 3)).then_some(edit)
@@ -398,13 +399,12 @@ impl<'a> Slicer<'a> {
                 lines.push(Line { kind: Kind::Gap, number: None, is_numbered: false, text: String::new() });
             }
             end = end.max(Some(row.end));
-            let text = if row.in_atom { &row.text } else { row.text.get(indent..).unwrap_or_default() };
             let number = row.at.clamp(1, last_line.max(1));
             lines.push(Line {
                 kind: row.kind,
                 number: (row.kind.is_changed() && last_line > 0).then_some(number),
                 is_numbered: false,
-                text: text.to_owned(),
+                text: row.without(indent).to_owned(),
             });
         }
         write::number(&mut lines);
@@ -417,6 +417,11 @@ impl<'a> Row<'a> {
     /// A line of the new side.
     fn new(new: &Side<'_>, line: u32, kind: Kind, text: Cow<'a, str>) -> Self {
         Self { at: line, old: None, kind, text, in_atom: new.begins_in_atom(line), end: line }
+    }
+
+    /// The text without so many bytes of indentation, where that is none of a string's.
+    fn without(&self, indent: usize) -> &str {
+        if self.in_atom { &self.text } else { self.text.get(indent..).unwrap_or_default() }
     }
 }
 

@@ -70,6 +70,22 @@ fn a_payload_reads_like_this() {
 }
 
 #[test]
+fn white_space_can_make_another_edit() {
+    let old = "def f(a):\n    if a:\n        g()\n    return 'a b'\n";
+    let blocks = |other: &str| {
+        let new = [old.replace("'a b'", "a"), old.replace("    return 'a b'", other)];
+        let texts = new.iter().map(|new| changed("a.py", Some(old), new));
+        let changes: Vec<_> = texts.flatten().collect();
+        let units = units(&changes);
+        let compressed = compress(&units, &changes, &Tokenizer::load(), &no_secrets(), &options(None));
+        compressed.payloads.iter().flat_map(Payload::blocks).count()
+    };
+    assert_eq!(blocks("    return a"), 1);
+    assert_eq!(blocks("        return a"), 2, "within the condition");
+    assert_eq!(blocks("    return  a"), 2, "whether it counts is not known here");
+}
+
+#[test]
 fn secrets_are_taken_out_of_text_and_lines() {
     let new = "def f():\n    password = 'q7Zt0vXw2LpR9sKd'\n";
     let changes = changed("a.py", None, new);
