@@ -3,7 +3,7 @@
 
 use crate::change::ChangeClass;
 use crate::change::sample::classified;
-use ChangeClass::{Comment, Directive, Documentation, Import, ImportOrder, Literal, Real, Whitespace};
+use ChangeClass::{Comment, Directive, Documentation, Import, ImportOrder, Literal, Move, Real, Whitespace};
 
 /// Path, both sides, the class, and whether the change means nothing.
 pub(super) type Case = (&'static str, &'static str, &'static str, ChangeClass, bool);
@@ -142,7 +142,7 @@ fn the_order_of_imports_may_mean_something() {
             "a.rs",
             "use a;\nuse b;\nfn f() {}\nfn g() {}\n",
             "use b;\nuse a;\nfn g() {}\nfn f() {}\n",
-            Real,
+            Move,
             false,
         ),
     ]);
@@ -344,4 +344,23 @@ fn pitfalls() {
         ("a.css", "a { b: c }\n", "a {  b: c }\n", ChangeClass::Data, false),
         ("a.yaml", "a: |\n  b\n", "a: |\n   b\n", ChangeClass::Data, false),
     ]);
+}
+
+#[test]
+fn lines_beside_definitions_that_changed_are_judged_by_themselves() {
+    let class = |path: &str, old: &str, new: &str| {
+        let change = classified(path, Some(old), Some(new));
+        let top = change.units.iter().find(|unit| unit.name == "(top level)");
+        top.map(|unit| (unit.class, unit.proved)).unwrap()
+    };
+    let code = "import a\n\n# one\n\ndef f():\n    g()\n";
+    let more = "\n\ndef h():\n    b.i()\n";
+    assert_eq!(class("a.py", code, &(code.replace("a\n", "a, b\n") + more)), (Import, false));
+    assert_eq!(class("a.py", code, &(code.replace("one", "two") + more)), (Comment, true));
+    // A statement that moved past a definition is code that changed its line.
+    let moved = ("x = f\n\n\ndef f():\n    g()\n", "def f():\n    g(1)\n\n\nx = f\n");
+    assert_eq!(class("a.py", moved.0, moved.1), (Real, false));
+    let hidden =
+        ("def f():\n    g()\n\n\nx = 1\ny = 2\n", "def f():\n    g(1)\n\n\n\"\"\"\nx = 1\n\"\"\"\ny = 2\n");
+    assert_eq!(class("a.py", hidden.0, hidden.1), (Real, false));
 }

@@ -52,8 +52,33 @@ struct Divided<'a> {
 
 /// The class of a region whose streams are not equal. `hash` names the new side's stream.
 pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: blake3::Hash) -> Verdict {
+    let verdict = judge((old, divide(old, true)), (new, divide(new, true)), profile, hash);
+    let is_nested = |text: &Text<'_>| text.script.parts().any(|(part, _)| part.mark == Mark::Definition);
+    if verdict.class != ChangeClass::Real || !is_nested(old) && !is_nested(new) {
+        return verdict;
+    }
+    // Definitions that came or went are units of their own, and what is left may be no more than the
+    // import that they need. It is no proof: the names around it have changed.
+    let beside = judge((old, divide(old, false)), (new, divide(new, false)), profile, hash);
+    match beside.class {
+        ChangeClass::Import
+        | ChangeClass::ImportOrder
+        | ChangeClass::Directive
+        | ChangeClass::Documentation
+        | ChangeClass::Literal => {
+            Verdict::unproved(beside.class, format!("{}, beside definitions that changed", beside.because))
+        }
+        _ => verdict,
+    }
+}
+
+fn judge(
+    (old, before): (&Text<'_>, Divided<'_>),
+    (new, after): (&Text<'_>, Divided<'_>),
+    profile: &Profile,
+    hash: blake3::Hash,
+) -> Verdict {
     let real = || Verdict::real("changed logic");
-    let (before, after) = (divide(old), divide(new));
     let sources = (old.tree.source(), new.tree.source());
     let Some(differing) = leaves(&before.code, &after.code, sources) else { return real() };
     let same_directives = before.directives.len() == after.directives.len()
@@ -81,7 +106,8 @@ pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: b
     }
 }
 
-fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
+/// The parts of a stream by what they are, with the definitions inside it or without.
+fn divide<'a>(text: &Text<'a>, with_definitions: bool) -> Divided<'a> {
     let source = text.tree.source();
     let mut divided =
         Divided { code: Vec::new(), directives: Vec::new(), imported: Vec::new(), places: HashMap::new() };
@@ -121,6 +147,7 @@ fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
                         .is_some_and(|node| text.imports.is_some_and(|imports| imports.has_beside(node))),
                 });
             }
+            Mark::Definition if !with_definitions => {}
             _ => divided.code.push((part, bytes)),
         }
         (after_import, in_import) = (false, false);
