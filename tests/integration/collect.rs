@@ -60,7 +60,7 @@ fn renames_deletions_and_modes() {
     repo.git(["rm", "--quiet", "gone.py"]).expect(0);
     repo.git(["update-index", "--chmod=+x", "run.sh"]).expect(0);
     let report = preview(&repo);
-    assert_eq!(shape(&report, "new.py"), "metadata:drop");
+    assert_eq!(shape(&report, "new.py"), "move:rules");
     assert_eq!(file(&report, "new.py")["old_path"], "old.py");
     assert_eq!(shape(&report, "run.sh"), "metadata:drop");
     let gone = file(&report, "gone.py");

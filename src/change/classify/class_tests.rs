@@ -3,7 +3,9 @@
 
 use crate::change::ChangeClass;
 use crate::change::sample::classified;
-use ChangeClass::{Comment, Directive, Documentation, Import, ImportOrder, Literal, Move, Real, Whitespace};
+use ChangeClass::{
+    Comment, Directive, Documentation, Import, ImportOrder, Literal, Move, Real, Test, Whitespace,
+};
 
 /// Path, both sides, the class, and whether the change means nothing.
 pub(super) type Case = (&'static str, &'static str, &'static str, ChangeClass, bool);
@@ -267,28 +269,42 @@ fn literals_alone() {
 }
 
 #[test]
-fn documentation_that_runs_is_code() {
+fn documentation_that_runs_is_a_test() {
     check(&[
         ("a.rs", "/// A.\nfn f() {}\n", "/// A.\n///\n/// More.\nfn f() {}\n", Documentation, false),
         (
             "a.rs",
             "/// ```\n/// f();\n/// ```\nfn f() {}\n",
             "/// ```\n/// g();\n/// ```\nfn f() {}\n",
-            Real,
+            Test,
             false,
         ),
         (
             "a.rs",
             "/// A.\n///\n///     f();\nfn f() {}\n",
             "/// A.\n///\n///     g();\nfn f() {}\n",
-            Real,
+            Test,
             false,
         ),
         (
             "a.rs",
             "/** A.\n * ~~~\n * f();\n * ~~~\n */\nfn f() {}\n",
             "/** A.\n * ~~~\n * g();\n * ~~~\n */\nfn f() {}\n",
-            Real,
+            Test,
+            false,
+        ),
+        (
+            "a.rs",
+            "/// A.\n/// ```\n/// f();\n/// ```\nfn f() {}\n",
+            "/// B.\n/// ```\n/// f();\n/// ```\n/// C.\nfn f() {}\n",
+            Documentation,
+            false,
+        ),
+        (
+            "a.rs",
+            "/// ```\n/// f();\n/// ```\nfn f() {}\n",
+            "/// ```\n/// f();\n/// ```text\nfn f() {}\n",
+            Test,
             false,
         ),
         ("a.rs", "/** A. */\nfn f() {}\n", "/** B. */\nfn f() {}\n", Documentation, false),
