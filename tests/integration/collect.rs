@@ -250,3 +250,13 @@ fn attributes_say_who_wrote_a_file_unless_the_change_itself_brings_them() {
     repo.stage("api/client.py", "a = g(1)\n");
     assert_ne!(class(&repo), "generated");
 }
+
+#[test]
+#[cfg(unix)]
+fn data_that_became_a_link_is_data() {
+    let repo = Repo::with(&[("a.yml", "a: 1\n"), ("b.yml", "a: 1\n")]);
+    std::fs::remove_file(repo.work_tree().join("a.yml")).unwrap();
+    std::os::unix::fs::symlink("b.yml", repo.work_tree().join("a.yml")).unwrap();
+    repo.git(["add", "--all"]).expect(0);
+    assert_eq!(shape(&preview(&repo), "a.yml"), "data:rules");
+}
