@@ -122,6 +122,14 @@ fn without_lines(parsed: &ParsedChange) -> (ChangeClass, String) {
     if let Some(what) = opaque {
         return (ChangeClass::Opaque, unit::describe(what).to_owned());
     }
+    // A path says when code is compiled, and what it is called: `a_windows.go`, `test_a.py`.
+    let is_code = parsed.language.is_some_and(|language| language.support() == Support::Code);
+    if let (Some(old), Some(new)) = (&change.old, &change.new)
+        && old.path != new.path
+        && is_code
+    {
+        return (ChangeClass::Move, "the whole file, unchanged, from another path".to_owned());
+    }
     let because = match (&change.old, &change.new) {
         (Some(old), Some(new)) => unchanged_text(old, new),
         (None, _) => "an empty file was added",

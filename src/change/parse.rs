@@ -142,7 +142,8 @@ pub fn parse(set: ChangeSet, limits: &ParseLimits) -> Vec<ParsedChange> {
 /// The same for one change.
 #[must_use]
 pub fn parse_change(change: Change, limits: &ParseLimits) -> ParsedChange {
-    let language = change.new.as_ref().or(change.old.as_ref()).and_then(language_of);
+    // A side that is a link now has no text to tell by.
+    let language = [&change.new, &change.old].into_iter().flatten().find_map(language_of);
     ParsedChange { change, language, new: OnceLock::new(), old: OnceLock::new(), limits: *limits }
 }
 

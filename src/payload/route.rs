@@ -183,11 +183,12 @@ fn decide_file(change: &ClassifiedChange, policy: &Policy) -> Decision {
         .flatten()
         .any(|side| matches!(side.content, Content::Opaque(Opaque::TooLarge | Opaque::Missing)));
     if is_unread {
-        Decision { route: Route::NotReviewed(Reason::Parse), because: change.because.clone() }
-    } else if change.class == ChangeClass::Real {
-        Decision { route: Route::Rules, because: "no line to review".into() }
-    } else {
-        decide(change.class, change.class == ChangeClass::Metadata, &change.because, policy)
+        return Decision { route: Route::NotReviewed(Reason::Parse), because: change.because.clone() };
+    }
+    let decision = decide(change.class, change.class == ChangeClass::Metadata, &change.because, policy);
+    match decision.route {
+        Route::Model => Decision { route: Route::Rules, because: "no line to review".into() },
+        _ => decision,
     }
 }
 

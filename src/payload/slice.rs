@@ -36,6 +36,9 @@ use super::side::Side;
 use super::{Level, imports};
 pub(super) use write::{Kind, Line, Rendered};
 
+/// A header of more lines is shown without the parameters that no changed line uses.
+const LONG_HEADER: usize = 6;
+
 /// Both sides of a change, ready to be cut.
 pub(super) struct Slicer<'a> {
     old: Option<Side<'a>>,
@@ -302,10 +305,14 @@ impl<'a> Slicer<'a> {
         let Some(own) = unit.new.as_ref().and_then(|bytes| definition(definitions, bytes)) else {
             return 0..0;
         };
-        let header = new.lines_of(&(own.range.start..own.header.end));
+        let header = new.lines_of(&own.header);
         // Decorators and annotations say what a definition is for, attributes how it is compiled.
-        let is_attribute = |line| new.text(line).is_some_and(|text| text.trim_start().starts_with("#["));
-        context.extend(header.filter(|&line| !is_attribute(line)));
+        let above = new.lines_of(&(own.range.start..own.header.end)).start..header.start;
+        let starts = |line, with: &[&str]| {
+            new.text(line).is_some_and(|text| with.iter().any(|it| text.trim_start().starts_with(it)))
+        };
+        context.extend(above.filter(|&line| starts(line, &["@", "["])));
+        context.extend(header.filter(|&line| !starts(line, &["#["])));
         let mut frame = Vec::new();
         let mut parent = own.parent;
         while let Some(definition) = parent.and_then(|index| definitions.get(index)) {
@@ -334,9 +341,16 @@ impl<'a> Slicer<'a> {
         let is_decorator = |line| new.text(line).is_some_and(|text| text.trim_start().starts_with('@'));
         let is_plain = |line| !added.contains(&line) && !new.begins_in_atom(line) && !is_decorator(line);
         let is_split = rows.iter().any(|row| row.old.is_some() && header.contains(&row.at));
+        if header.len() > LONG_HEADER {
+            let used: HashSet<&str> = rows.iter().flat_map(|row| words(&row.text)).collect();
+            let is_used = |line| new.text(line).and_then(|text| used.get(parameter(&text)?)).is_some();
+            let is_bound = |line| line == header.start || line + 1 == header.end;
+            context.retain(|&line| !header.contains(&line) || is_bound(line) || is_used(line));
+        }
         if header.len() > 1 && !is_split && header.clone().all(is_plain) {
+            let shown: Vec<u32> = header.clone().filter(|line| context.contains(line)).collect();
             context.retain(|line| !header.contains(line));
-            let text = Cow::Owned(joined(header.clone().filter_map(|line| new.text(line))));
+            let text = Cow::Owned(joined(shown.into_iter().filter_map(|line| Some((line, new.text(line)?)))));
             rows.push(Row { end: header.end - 1, ..Row::new(new, header.start, Kind::Context, text) });
         }
         for line in context.into_iter().filter(|line| !added.contains(line)) {
@@ -452,21 +466,34 @@ fn definition<'d>(definitions: &'d [Definition], bytes: &Range<usize>) -> Option
     definitions.iter().find(|definition| definition.range == *bytes)
 }
 
-/// Lines as one, with the indentation of the first.
-fn joined<'t>(lines: impl Iterator<Item = Cow<'t, str>>) -> String {
+/// Lines as one, with the indentation of the first, and with `⋮` for those between that are left out.
+fn joined<'t>(lines: impl Iterator<Item = (u32, Cow<'t, str>)>) -> String {
     let mut text = String::new();
-    for line in lines {
+    let mut next = 0;
+    for (number, line) in lines {
         if text.is_empty() {
             text.push_str(&line);
         } else {
             let line = line.trim_start();
-            if !text.ends_with(['(', '[', '<']) && !line.starts_with([')', ']', '>']) {
+            if number > next {
+                text.push_str(" ⋮ ");
+            } else if !text.ends_with(['(', '[', '<']) && !line.starts_with([')', ']', '>']) {
                 text.push(' ');
             }
             text.push_str(line);
         }
+        next = number + 1;
     }
     text
+}
+
+/// The name that a line of a parameter list declares: the first word before a colon or a default, else
+/// the last word.
+fn parameter(line: &str) -> Option<&str> {
+    match line.split_once([':', '=']) {
+        Some((name, _)) => words(name).last(),
+        None => words(line).last(),
+    }
 }
 
 /// Whether a header says more than a unit's name and the kind of definition.

@@ -60,7 +60,7 @@ fn renames_deletions_and_modes() {
     repo.git(["rm", "--quiet", "gone.py"]).expect(0);
     repo.git(["update-index", "--chmod=+x", "run.sh"]).expect(0);
     let report = preview(&repo);
-    assert_eq!(shape(&report, "new.py"), "metadata:drop");
+    assert_eq!(shape(&report, "new.py"), "move:rules");
     assert_eq!(file(&report, "new.py")["old_path"], "old.py");
     assert_eq!(shape(&report, "run.sh"), "metadata:drop");
     let gone = file(&report, "gone.py");
@@ -249,4 +249,14 @@ fn attributes_say_who_wrote_a_file_unless_the_change_itself_brings_them() {
     ]);
     repo.stage("api/client.py", "a = g(1)\n");
     assert_ne!(class(&repo), "generated");
+}
+
+#[test]
+#[cfg(unix)]
+fn data_that_became_a_link_is_data() {
+    let repo = Repo::with(&[("a.yml", "a: 1\n"), ("b.yml", "a: 1\n")]);
+    std::fs::remove_file(repo.work_tree().join("a.yml")).unwrap();
+    std::os::unix::fs::symlink("b.yml", repo.work_tree().join("a.yml")).unwrap();
+    repo.git(["add", "--all"]).expect(0);
+    assert_eq!(shape(&preview(&repo), "a.yml"), "data:rules");
 }

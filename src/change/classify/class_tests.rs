@@ -3,7 +3,9 @@
 
 use crate::change::ChangeClass;
 use crate::change::sample::classified;
-use ChangeClass::{Comment, Directive, Documentation, Import, ImportOrder, Literal, Real, Whitespace};
+use ChangeClass::{
+    Comment, Directive, Documentation, Import, ImportOrder, Literal, Move, Real, Test, Whitespace,
+};
 
 /// Path, both sides, the class, and whether the change means nothing.
 pub(super) type Case = (&'static str, &'static str, &'static str, ChangeClass, bool);
@@ -151,7 +153,7 @@ fn the_order_of_imports_may_mean_something() {
             "a.rs",
             "use a;\nuse b;\nfn f() {}\nfn g() {}\n",
             "use b;\nuse a;\nfn g() {}\nfn f() {}\n",
-            Real,
+            Move,
             false,
         ),
     ]);
@@ -276,28 +278,42 @@ fn literals_alone() {
 }
 
 #[test]
-fn documentation_that_runs_is_code() {
+fn documentation_that_runs_is_a_test() {
     check(&[
         ("a.rs", "/// A.\nfn f() {}\n", "/// A.\n///\n/// More.\nfn f() {}\n", Documentation, false),
         (
             "a.rs",
             "/// ```\n/// f();\n/// ```\nfn f() {}\n",
             "/// ```\n/// g();\n/// ```\nfn f() {}\n",
-            Real,
+            Test,
             false,
         ),
         (
             "a.rs",
             "/// A.\n///\n///     f();\nfn f() {}\n",
             "/// A.\n///\n///     g();\nfn f() {}\n",
-            Real,
+            Test,
             false,
         ),
         (
             "a.rs",
             "/** A.\n * ~~~\n * f();\n * ~~~\n */\nfn f() {}\n",
             "/** A.\n * ~~~\n * g();\n * ~~~\n */\nfn f() {}\n",
-            Real,
+            Test,
+            false,
+        ),
+        (
+            "a.rs",
+            "/// A.\n/// ```\n/// f();\n/// ```\nfn f() {}\n",
+            "/// B.\n/// ```\n/// f();\n/// ```\n/// C.\nfn f() {}\n",
+            Documentation,
+            false,
+        ),
+        (
+            "a.rs",
+            "/// ```\n/// f();\n/// ```\nfn f() {}\n",
+            "/// ```\n/// f();\n/// ```text\nfn f() {}\n",
+            Test,
             false,
         ),
         ("a.rs", "/** A. */\nfn f() {}\n", "/** B. */\nfn f() {}\n", Documentation, false),
@@ -353,4 +369,23 @@ fn pitfalls() {
         ("a.css", "a { b: c }\n", "a {  b: c }\n", ChangeClass::Data, false),
         ("a.yaml", "a: |\n  b\n", "a: |\n   b\n", ChangeClass::Data, false),
     ]);
+}
+
+#[test]
+fn lines_beside_definitions_that_changed_are_judged_by_themselves() {
+    let class = |path: &str, old: &str, new: &str| {
+        let change = classified(path, Some(old), Some(new));
+        let top = change.units.iter().find(|unit| unit.name == "(top level)");
+        top.map(|unit| (unit.class, unit.proved)).unwrap()
+    };
+    let code = "import a\n\n# one\n\ndef f():\n    g()\n";
+    let more = "\n\ndef h():\n    b.i()\n";
+    assert_eq!(class("a.py", code, &(code.replace("a\n", "a, b\n") + more)), (Import, false));
+    assert_eq!(class("a.py", code, &(code.replace("one", "two") + more)), (Comment, true));
+    // A statement that moved past a definition is code that changed its line.
+    let moved = ("x = f\n\n\ndef f():\n    g()\n", "def f():\n    g(1)\n\n\nx = f\n");
+    assert_eq!(class("a.py", moved.0, moved.1), (Real, false));
+    let hidden =
+        ("def f():\n    g()\n\n\nx = 1\ny = 2\n", "def f():\n    g(1)\n\n\n\"\"\"\nx = 1\n\"\"\"\ny = 2\n");
+    assert_eq!(class("a.py", hidden.0, hidden.1), (Real, false));
 }

@@ -52,8 +52,34 @@ struct Divided<'a> {
 
 /// The class of a region whose streams are not equal. `hash` names the new side's stream.
 pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: blake3::Hash) -> Verdict {
+    let verdict = judge((old, divide(old, true)), (new, divide(new, true)), profile, hash);
+    let is_nested = |text: &Text<'_>| text.script.parts().any(|(part, _)| part.mark == Mark::Definition);
+    if verdict.class != ChangeClass::Real || !is_nested(old) && !is_nested(new) {
+        return verdict;
+    }
+    // Definitions that came or went are units of their own, and what is left may be no more than the
+    // import that they need. It is no proof: the names around it have changed.
+    let beside = judge((old, divide(old, false)), (new, divide(new, false)), profile, hash);
+    match beside.class {
+        ChangeClass::Import
+        | ChangeClass::ImportOrder
+        | ChangeClass::Directive
+        | ChangeClass::Documentation
+        | ChangeClass::Literal
+        | ChangeClass::Test => {
+            Verdict::unproved(beside.class, format!("{}, beside definitions that changed", beside.because))
+        }
+        _ => verdict,
+    }
+}
+
+fn judge(
+    (old, before): (&Text<'_>, Divided<'_>),
+    (new, after): (&Text<'_>, Divided<'_>),
+    profile: &Profile,
+    hash: blake3::Hash,
+) -> Verdict {
     let real = || Verdict::real("changed logic");
-    let (before, after) = (divide(old), divide(new));
     let sources = (old.tree.source(), new.tree.source());
     let Some(differing) = leaves(&before.code, &after.code, sources) else { return real() };
     let same_directives = before.directives.len() == after.directives.len()
@@ -81,7 +107,8 @@ pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: b
     }
 }
 
-fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
+/// The parts of a stream by what they are, with the definitions inside it or without.
+fn divide<'a>(text: &Text<'a>, with_definitions: bool) -> Divided<'a> {
     let source = text.tree.source();
     let mut divided =
         Divided { code: Vec::new(), directives: Vec::new(), imported: Vec::new(), places: HashMap::new() };
@@ -121,6 +148,7 @@ fn divide<'a>(text: &Text<'a>) -> Divided<'a> {
                         .is_some_and(|node| text.imports.is_some_and(|imports| imports.has_beside(node))),
                 });
             }
+            Mark::Definition if !with_definitions => {}
             _ => divided.code.push((part, bytes)),
         }
         (after_import, in_import) = (false, false);
@@ -247,10 +275,15 @@ fn directives(old: &Divided<'_>, new: &Divided<'_>, language: Language) -> Verdi
         return Verdict::real("changed logic");
     }
     let is_documentation = speaks(Speech::Documentation);
-    if is_documentation
-        && before.iter().chain(after).any(|it| it.speech == Speech::Documentation && runs(it.text, language))
-    {
-        return Verdict::real("a documentation comment changed that holds code");
+    let is_annotated = |side: &[Directive<'_>]| {
+        side.iter().any(|it| it.speech == Speech::Documentation && it.text.contains('@'))
+    };
+    if is_documentation && language == Language::Php && (is_annotated(before) || is_annotated(after)) {
+        return Verdict::real("a documentation comment changed that holds annotations");
+    }
+    if is_documentation && examples(before) != examples(after) {
+        let because = "examples in documentation changed, which tests run".to_owned();
+        return Verdict::unproved(ChangeClass::Test, because);
     }
     let (class, noun) = match (is_documentation, speaks(Speech::Tool)) {
         (true, false) => (ChangeClass::Documentation, "documentation"),
@@ -272,21 +305,30 @@ fn directives(old: &Divided<'_>, new: &Divided<'_>, language: Language) -> Verdi
     Verdict::unproved(class, format!("same syntax; {what}"))
 }
 
-/// Whether a documentation comment may hold something that is run: an example of Rust, which is
-/// fenced or indented; an annotation of PHP.
-fn runs(text: &str, language: Language) -> bool {
-    if language == Language::Php {
-        return text.contains('@');
+/// The lines of documentation that may be run, as the examples of Rust are: between fences, or indented.
+fn examples<'a>(directives: &[Directive<'a>]) -> Vec<(usize, &'a str)> {
+    let mut lines = Vec::new();
+    let mut fenced_at = None;
+    for directive in directives.iter().filter(|it| it.speech == Speech::Documentation) {
+        let starts = ["///", "//!", "/**", "/*!"];
+        let body = starts.iter().find_map(|start| directive.text.strip_prefix(start));
+        for line in body.unwrap_or(directive.text).lines() {
+            let line = line.trim_start().strip_prefix('*').unwrap_or(line);
+            let text = line.trim_start();
+            let indent = &line[..line.len() - text.len()];
+            let is_fence = text.starts_with("```") || text.starts_with("~~~");
+            // A fence that is never closed ends with its comment.
+            let is_fenced = fenced_at == Some(directive.anchor);
+            if is_fence {
+                fenced_at = (!is_fenced).then_some(directive.anchor);
+            }
+            let is_indented = !text.is_empty() && (indent.len() > 4 || indent.contains('\t'));
+            if is_fence || is_fenced || is_indented {
+                lines.push((directive.anchor, line));
+            }
+        }
     }
-    let body = ["///", "//!", "/**", "/*!"].iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
-    body.lines().any(|line| {
-        let line = line.trim_start().strip_prefix('*').unwrap_or(line);
-        let code = line.trim_start();
-        let indent = &line[..line.len() - code.len()];
-        code.starts_with("```")
-            || code.starts_with("~~~")
-            || !code.is_empty() && (indent.len() > 4 || indent.contains('\t'))
-    })
+    lines
 }
 
 /// The class of a top level that differs in its imports alone.

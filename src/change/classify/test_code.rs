@@ -12,7 +12,7 @@ use crate::change::parse::{Syntax, SyntaxTree};
 use crate::change::{ChangeClass, ClassifiedChange, ParsedChange, Unit};
 
 /// Directories that hold tests wherever they are.
-const DIRECTORIES: &[&str] = &["tests", "__tests__", "testdata"];
+const DIRECTORIES: &[&str] = &["tests", "__tests__", "testdata", "step_definitions"];
 
 /// Directories that hold tests at the root of a repository; elsewhere they may be a library's.
 const ROOT_DIRECTORIES: &[&str] = &["test", "testing", "fixtures", "spec", "specs", "e2e"];
@@ -39,6 +39,7 @@ const NAMES: &[(&str, &str)] = &[
     ("", "_unittest.cc"),
     ("", "_test.rs"),
     ("", "_tests.rs"),
+    ("", ".feature"),
 ];
 
 /// Whole file names.

@@ -350,7 +350,7 @@ fn each_definition_is_judged_alone() {
     let old = "use a;\n\nfn one() {\n    x();\n}\n\nfn two() {\n    y();\n}\n\nfn three() {}\n";
     let new = "use b;\n\nfn one() {\n    // why\n    x();\n}\n\nfn two() {\n    z();\n}\n\nfn four() {}\n";
     insta::assert_snapshot!(units("a.rs", Some(old), Some(new)), @r"
-    (top level) | real | -1+1 +1+1 | changed logic
+    (top level) | import | -1+1 +1+1 | same syntax; imports added: `b`; removed: `a`, beside definitions that changed
     one | comment | - +4+1 | same syntax, 1 comment differs
     two | real | -8+1 +9+1 | changed logic
     three | real | -11+1 + | deleted

@@ -145,6 +145,16 @@ impl<'a> Parsed<'a> {
         inside.map(|definition| &source[definition.range.clone()]).collect()
     }
 
+    /// Whether nothing but a plain comment stands at these bytes.
+    fn is_comment(&self, extent: &Range<usize>) -> bool {
+        let Some(streams) = &self.streams else { return false };
+        let source = self.tree.source().as_ptr() as usize;
+        streams.regions[self.region(extent.start)].comments.iter().any(|comment| {
+            let start = comment.text.as_ptr() as usize - source;
+            start <= extent.start && extent.end <= start + comment.text.len()
+        })
+    }
+
     /// The region around a byte, counted as in streams: 0 is the top level.
     fn region(&self, byte: usize) -> usize {
         self.outline.enclosing(byte).map_or(0, |index| index + 1)
@@ -286,6 +296,8 @@ struct Owned {
     added: Vec<LineRange>,
     /// Whether one of the lines is not blank.
     has_text: bool,
+    /// Whether one of them holds more than a plain comment.
+    has_code: bool,
     /// Whether a run of lines was replaced by another within it, so that it stands where it stood.
     anchored: bool,
     /// Other pairs that have bytes on the same lines.
@@ -405,6 +417,7 @@ impl<'a> Division<'a> {
                         continue;
                     }
                     own.has_text = true;
+                    own.has_code |= !side.is_comment(&extent);
                     lines::touching(&side.outline, extent, |region| {
                         if of[region] != owner && !own.touched.contains(&of[region]) {
                             own.touched.push(of[region]);
@@ -492,8 +505,15 @@ impl<'a> Division<'a> {
                 false => "changed logic",
             });
         };
+        // Whatever became of the definitions inside it, these lines say nothing.
         if before.bare == after.bare && !owned.has_text {
             return Verdict::proved(ChangeClass::Whitespace, "blank lines".to_owned());
+        }
+        if before.bare == after.bare && !owned.has_code && before.full != after.full {
+            return Verdict::proved(
+                ChangeClass::Comment,
+                "comments beside definitions that changed".to_owned(),
+            );
         }
         let verdict = match before.full == after.full {
             true if !proofs.stays[index] => return self.moved(pairs, proofs, owned, index),

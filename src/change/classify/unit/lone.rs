@@ -20,7 +20,7 @@ pub(in crate::change::classify) struct Lone {
     pub(in crate::change::classify) unit: Option<usize>,
     /// The one around it, if that is alone too, by its place in the list.
     pub(in crate::change::classify) parent: Option<usize>,
-    /// How many stand inside it; they follow in the list.
+    /// How many without a counterpart stand inside it; they follow in the list.
     pub(in crate::change::classify) inside: usize,
     /// Whether one of those inside has a counterpart.
     pub(in crate::change::classify) is_divided: bool,
@@ -97,7 +97,7 @@ impl Division<'_> {
                     is_new,
                     unit: units[of[region]],
                     parent: definition.and_then(|_| place[outer]),
-                    inside: end - region - 1,
+                    inside: (region + 1..end).filter(|&region| is_lone(region)).count(),
                     is_divided,
                     around: of[outer],
                     line: side.lines.number(first),
