@@ -7,6 +7,7 @@ mod moves;
 pub(super) mod paths;
 mod rename;
 mod test_code;
+mod trap;
 mod unit;
 #[cfg(test)]
 mod class_tests;
@@ -122,11 +123,10 @@ fn without_lines(parsed: &ParsedChange) -> (ChangeClass, String) {
     if let Some(what) = opaque {
         return (ChangeClass::Opaque, unit::describe(what).to_owned());
     }
-    // A path says when code is compiled, and what it is called: `a_windows.go`, `test_a.py`.
-    let is_code = parsed.language.is_some_and(|language| language.support() == Support::Code);
+    // A path says when code is compiled, what it is called, and which tool reads it: `a_windows.go`,
+    // `test_a.py`, `.github/workflows/a.yml`.
     if let (Some(old), Some(new)) = (&change.old, &change.new)
         && old.path != new.path
-        && is_code
     {
         return (ChangeClass::Move, "the whole file, unchanged, from another path".to_owned());
     }
@@ -139,12 +139,10 @@ fn without_lines(parsed: &ParsedChange) -> (ChangeClass, String) {
 }
 
 fn unchanged_text(old: &Side, new: &Side) -> &'static str {
-    match (old.path != new.path, old.mode != new.mode) {
-        (true, true) => "only path and mode changed",
-        (true, false) => "only the path changed",
-        (false, true) if new.mode == FileMode::Executable => "only the mode changed: now executable",
-        (false, true) => "only the mode changed: no longer executable",
-        (false, false) => "no line changed",
+    match old.mode != new.mode {
+        true if new.mode == FileMode::Executable => "only the mode changed: now executable",
+        true => "only the mode changed: no longer executable",
+        false => "no line changed",
     }
 }
 
@@ -167,6 +165,6 @@ fn why_unproved(syntax: Option<&Syntax>) -> Option<String> {
         Syntax::Tree(tree) if tree.has_error() => {
             Some(format!("{} does not parse", tree.language().as_str()))
         }
-        Syntax::Tree(_) => None,
+        Syntax::Tree(tree) => trap::trap(tree).map(str::to_owned),
     }
 }

@@ -389,3 +389,43 @@ fn lines_beside_definitions_that_changed_are_judged_by_themselves() {
         ("def f():\n    g()\n\n\nx = 1\ny = 2\n", "def f():\n    g(1)\n\n\n\"\"\"\nx = 1\n\"\"\"\ny = 2\n");
     assert_eq!(class("a.py", hidden.0, hidden.1), (Real, false));
 }
+
+#[test]
+fn what_a_compiler_reads_otherwise_than_the_grammar_is_not_proved() {
+    let cases = [
+        ("a.py", "# a\nz = 1\n", "# a\rx()\nz = 1\n"),
+        ("a.js", "f(() => { return b })\n", "f(() => { return\rb })\n"),
+        ("A.java", "class A {\n// a\nint x;\n}\n", "class A {\n// a \\u000a int y;\nint x;\n}\n"),
+        ("A.java", "class A {\n/* a */\nint x;\n}\n", "class A {\n/* a \\uu002a/ int y; /* */\nint x;\n}\n"),
+        (
+            "a.c",
+            "int f() {\n// a\nreturn 1;\nreturn 2;\n}\n",
+            "int f() {\n// a \\ \nreturn 1;\nreturn 2;\n}\n",
+        ),
+        ("a.c", "// a\nint x;\n", "// a ??/\nint x;\n"),
+        ("a.c", "int x;\n#define A 1\nint y;\n", "int x; #define A 1\nint y;\n"),
+        (
+            "a.go",
+            "package a\n\nimport (\n\t// int x = 1;\n\t\"C\"\n)\n",
+            "package a\n\nimport (\n\t// int x = 2;\n\t\"C\"\n)\n",
+        ),
+        ("a.php", "<?php\nf();\n", "\n<?php\nf();\n"),
+        ("a.php", "<?php\nf();\n?>\n", "<?php\nf();\n?>\n\n"),
+        ("a.rb", "=begin\ny\n=end\nx\n", "=begin\ny\n =end\nx\n"),
+        ("a.rb", "x\n__END__\ny\n", "x\n __END__\ny\n"),
+        ("a.js", "var y = a < !--b\n", "var y = a <!--b\n"),
+        ("a.js", "while (x --> 0) f()\n", "while (x\n--> 0) f()\n"),
+        ("a.sh", "f() { a; }\n", "f() {a; }\n"),
+        ("a.rs", "m!(z \"b\");\n", "m!(z\"b\");\n"),
+        ("a.py", "# MAGIC %sql drop\nx = 1\n", "# MAGIC %sql select\nx = 1\n"),
+        ("a.js", "//= require a\nf()\n", "//= require b\nf()\n"),
+    ];
+    for (path, old, new) in cases {
+        let change = classified(path, Some(old), Some(new));
+        assert!(
+            change.units.iter().all(|unit| !unit.proved),
+            "{path}: {old:?} -> {new:?}: {:?}",
+            change.units
+        );
+    }
+}

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::compare::{Text, compare};
 use super::imports::Imports;
+use super::trap::trap;
 use super::why_unproved;
 use crate::change::definition::{Definition, Outline};
 use crate::change::parse::SyntaxTree;
@@ -108,7 +109,7 @@ struct Parsed<'a> {
 impl<'a> Parsed<'a> {
     fn new(tree: &'a SyntaxTree) -> Self {
         let outline = Outline::of(tree);
-        let streams = Streams::of(tree, &outline);
+        let streams = if trap(tree).is_none() { Streams::of(tree, &outline) } else { None };
         Self { tree, outline, lines: Lines::new(tree.source()), streams }
     }
 

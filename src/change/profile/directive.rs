@@ -23,6 +23,7 @@ const WORDS: &[&str] = &[
     "language=",
     "noinspection",
     "nolint",
+    "nopycln",
     "noqa",
     "nosec",
     "nosemgrep",

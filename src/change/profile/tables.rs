@@ -120,8 +120,8 @@ static PYTHON: Profile = Profile {
         "type:",
         "yapf:",
     ],
-    directive_starts: &["# ///", "#:"],
-    program: &["cython", "distutils:", "doctest:", "# ///"],
+    directive_starts: &["# ///", "#:", "# MAGIC ", "# COMMAND ", "# DBTITLE "],
+    program: &["cython", "distutils:", "doctest:", "# ///", "# magic ", "# command ", "# dbtitle "],
     atoms: &["string"],
     tabs_count: true,
     imports: &["import_statement", "import_from_statement", "future_import_statement"],
@@ -164,7 +164,8 @@ static GO: Profile = Profile {
         "// +",
         "//sys",
     ],
-    preamble: Some("import \"C\""),
+    // In a group it stands alone; comments above any other such string do no harm by being code.
+    preamble: Some("\"C\""),
     atoms: &["interpreted_string_literal", "raw_string_literal", "rune_literal"],
     imports: &["import_declaration"],
     controls: &[

@@ -214,10 +214,21 @@ impl<'tree, 'outline> Writer<'tree, 'outline> {
         if self.profile.token_trees.contains(&parent.kind()) && self.leaf_end == start {
             let bytes = self.source.as_bytes();
             let is_operator = |byte: Option<&u8>| byte.is_some_and(|it| b"+-*/%^!&|=<>.:?@#~$'".contains(it));
-            if is_operator(start.checked_sub(1).and_then(|at| bytes.get(at))) && is_operator(bytes.get(start))
-            {
+            let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+            // A word before a quote is a prefix of the string, or reserved for one.
+            let is_prefix = before.is_some_and(|it| it.is_ascii_alphanumeric() || b"_'".contains(it))
+                && bytes.get(start).is_some_and(|it| b"\"'#".contains(it) || it.is_ascii_alphanumeric());
+            if is_prefix || is_operator(before) && is_operator(bytes.get(start)) {
                 self.regions[region].mark(Mark::Joint);
             }
+        }
+        // To a shell, `{a` is a command, and to a preprocessor only the first word of a line is its.
+        let before = self.source[..start].trim_end_matches([' ', '\t']);
+        let opens_line = before.is_empty() || before.ends_with('\n');
+        if self.profile.carriage_return_counts && word == "{" && self.leaf_end == start
+            || node.kind().starts_with("preproc_") && !opens_line
+        {
+            self.regions[region].mark(Mark::Joint);
         }
     }
 

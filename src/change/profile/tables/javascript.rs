@@ -61,10 +61,11 @@ const JS_DIRECTIVES: &[&str] = &[
     "webpack",
     "$flow",
 ];
-const JS_STARTS: &[&str] = &["///", "//#", "//@"];
+const JS_STARTS: &[&str] = &["///", "//#", "//@", "//="];
 const JS_PROGRAM: &[&str] = &[
     "///",
     "//#",
+    "//=",
     "//@",
     "@internal",
     "@jest-",
