@@ -3,9 +3,7 @@
 
 use crate::change::ChangeClass;
 use crate::change::sample::classified;
-use ChangeClass::{
-    Comment, Directive, Documentation, Import, ImportOrder, Literal, Move, Real, Test, Whitespace,
-};
+use ChangeClass::{Comment, Directive, Documentation, Import, ImportOrder, Literal, Real, Test, Whitespace};
 
 /// Path, both sides, the class, and whether the change means nothing.
 pub(super) type Case = (&'static str, &'static str, &'static str, ChangeClass, bool);
@@ -153,7 +151,7 @@ fn the_order_of_imports_may_mean_something() {
             "a.rs",
             "use a;\nuse b;\nfn f() {}\nfn g() {}\n",
             "use b;\nuse a;\nfn g() {}\nfn f() {}\n",
-            Move,
+            Real,
             false,
         ),
     ]);

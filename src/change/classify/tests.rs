@@ -243,7 +243,7 @@ fn small_changes_of_meaning_are_real() {
             "a.py",
             "def f():\n    a()\n    b()\ndef g():\n    c()\n    d()\n",
             "def g():\n    c()\n    d()\ndef f():\n    a()\n    b()\n",
-            ChangeClass::Move,
+            Real,
         ),
         (
             "a.rs",

@@ -62,8 +62,8 @@ impl Division<'_> {
             ),
             _ => {
                 let line = old.definition(from).map_or(1, |it| old.lines.number(it.header.start));
-                let because = format!("moved from line {line}: same syntax (blake3 {short})");
-                Verdict::unproved(ChangeClass::Move, because)
+                // Below `private`, above what it decorates, behind its first use: it may mean more.
+                Verdict::real(&format!("moved from line {line}, and its place may matter (blake3 {short})"))
             }
         }
     }
