@@ -12,8 +12,9 @@ use crate::git::{ObjectId, Repository};
 use crate::meter::Limits;
 use crate::meter::price::Price;
 use crate::model::Endpoint;
-use crate::model::prompt::MAX_OUTPUT_TOKENS;
+use crate::model::prompt::{MAX_OUTPUT_TOKENS, overhead};
 use crate::payload::route::Reason;
+use crate::payload::tokenizer::Tokenizer;
 use crate::pipeline::Options;
 use crate::report::Barrier;
 use crate::report::audit::{Audit, Cost, Skipped};
@@ -29,6 +30,7 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
         repository: options.attribution.repository.clone(),
         hook: options.attribution.hook.clone(),
         model: options.endpoint.as_ref().map(Endpoint::name),
+        one_request_tokens: one_request_tokens(&options),
         ..Audit::default()
     };
     let mut needs = Vec::new();
@@ -45,13 +47,20 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
             }
         }
     }
-    if let Some((per_commit, limits)) = limit::propose(needs) {
+    if let Some((per_commit, limits)) = limit::propose(needs, audit.one_request_tokens) {
         (audit.per_commit, audit.limits) = (Some(per_commit), limits);
     }
     let price = options.endpoint.as_ref().and_then(|endpoint| endpoint.price);
     audit.cost = price.map(|price| cost(&audit, plain_requests, &price));
     audit.price_source = price.map(|price| price.source);
     audit
+}
+
+/// What a token limit has to hold for one request before any code goes into it.
+fn one_request_tokens(options: &Options) -> u64 {
+    let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
+    let overhead = overhead(&endpoint, &Tokenizer::load());
+    endpoint.with_margin(overhead.fixed + overhead.output)
 }
 
 /// The options of a replay: as if nobody had consented to anything being sent. Then neither the ledger is

@@ -303,7 +303,7 @@ pub struct Cache {
     #[arg(long, conflicts_with_all = ["since", "format"])]
     pub clear: bool,
     /// Count lookups of so many days, today among them.
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..))]
     pub since: u64,
     /// How to list.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
@@ -379,6 +379,13 @@ mod tests {
         assert_eq!(run.hook, Hook::PrePush);
         assert!(!run.all_files);
         assert_eq!(run.arguments, ["origin", "--all-files"]);
+    }
+
+    #[test]
+    fn no_day_is_no_time_to_count() {
+        assert!(Cli::try_parse_from(["hookgate", "cache", "--since", "1"]).is_ok());
+        let error = Cli::try_parse_from(["hookgate", "cache", "--since", "0"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::report::audit::{Applied, Audit, write};
+use crate::tokens::Grouped;
 
 /// Replays commits, and writes a limit where that is asked for.
 ///
@@ -66,6 +67,9 @@ fn apply(
                        --apply=N writes one of your own";
         return Err(Error::Refused(message.to_owned()));
     };
+    if token_limit <= audit.one_request_tokens {
+        return Err(Error::Refused(sends_nothing(token_limit, audit)));
+    }
     let path = repository.work_tree().join(REPOSITORY_FILE);
     let text = read::text(&path)?.unwrap_or_default();
     let text = with_token_limit(&text, hook, token_limit)
@@ -83,4 +87,21 @@ fn apply(
     };
     let hook = hook.as_str().to_owned();
     Ok(Applied { file: REPOSITORY_FILE.to_owned(), hook, token_limit, in_force, because })
+}
+
+/// Why a limit is not written that leaves no room for code, and which one could be.
+fn sends_nothing(token_limit: u64, audit: &Audit) -> String {
+    let (limit, floor) = (Grouped(token_limit), Grouped(audit.one_request_tokens));
+    let sensible = audit.limits.iter().filter(|limit| !limit.sends_nothing).min_by_key(|limit| limit.tokens);
+    let instead = sensible.map_or_else(
+        || "a limit has to be larger".to_owned(),
+        |limit| {
+            let chosen = if limit.name == "mean-20%" { "mean" } else { limit.name };
+            format!("--apply={chosen} writes {}", Grouped(limit.tokens))
+        },
+    );
+    format!(
+        "--apply: under a limit of {limit} nothing would be sent, since one request takes {floor} tokens \
+         before any code; {instead}"
+    )
 }

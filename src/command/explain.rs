@@ -12,6 +12,7 @@ use crate::git::{RepoPath, Repository};
 use crate::report::Report;
 use crate::report::explain::{self, Place};
 use crate::text::nearest;
+use crate::tokens::Count;
 
 use super::range::Wanted;
 use super::run::{between, previews};
@@ -25,7 +26,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut impl Write,
 ) -> Result<ExitStatus, Error> {
-    let (path, line) = parts(&args.place);
+    let (path, line) = parts(&args.place)?;
     if args.old && line.is_none() {
         return Err(Error::Refused("--old says which side a line is of: name one, PATH:LINE".to_owned()));
     }
@@ -39,7 +40,9 @@ pub(super) fn execute(
     let known = candidates.iter().find(|path| reports.iter().any(|report| explain::knows(report, path)));
     let path = known.ok_or_else(|| unchanged(&candidates[0], &reports))?.clone();
     let place = Place { path, line, is_old: args.old };
-    for report in reports.iter().filter(|report| explain::knows(report, &place.path)) {
+    let reports: Vec<_> = reports.iter().filter(|report| explain::knows(report, &place.path)).collect();
+    refuse_past_the_end(&reports, &place)?;
+    for report in reports {
         match args.format {
             ListFormat::Text => write!(out, "{}", explain::text(report, &place))?,
             ListFormat::Json => {
@@ -51,11 +54,40 @@ pub(super) fn execute(
 }
 
 /// `src/a.rs:12` as a path and a line; any other text is a path.
-fn parts(place: &OsStr) -> (&Path, Option<u32>) {
+///
+/// # Errors
+/// Line 0, and what looks like several lines or like a line and a column.
+fn parts(place: &OsStr) -> Result<(&Path, Option<u32>), Error> {
     let split = place.to_str().and_then(|text| text.rsplit_once(':'));
-    match split.map(|(path, line)| (path, line.parse::<u32>())) {
-        Some((path, Ok(line))) if !path.is_empty() => (Path::new(path), Some(line)),
-        _ => (Path::new(place), None),
+    let Some((path, line)) = split.filter(|(path, _)| !path.is_empty()) else {
+        return Ok((Path::new(place), None));
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_range = line.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last));
+    let is_column = is_number(line) && path.rsplit_once(':').is_some_and(|(_, line)| is_number(line));
+    if is_range || is_column {
+        return Err(Error::Refused(format!("`{path}:{line}`: one line is expected, PATH:LINE")));
+    }
+    if !is_number(line) {
+        return Ok((Path::new(place), None));
+    }
+    // No file has as many lines as the largest number, so that one beyond it is past the end too.
+    match line.parse().unwrap_or(u32::MAX) {
+        0 => Err(Error::Refused(format!("`{path}:{line}`: lines count from 1"))),
+        line => Ok((Path::new(path), Some(line))),
+    }
+}
+
+/// A line that is in none of the reports' files is no line that did not change.
+fn refuse_past_the_end(reports: &[&Report], place: &Place) -> Result<(), Error> {
+    let counts: Option<Vec<u32>> = reports.iter().map(|report| explain::line_count(report, place)).collect();
+    match (place.line, counts.and_then(|counts| counts.into_iter().max())) {
+        (Some(line), Some(last)) if line > last => {
+            let when = if place.is_old { "before" } else { "after" };
+            let lines = Count(last as usize, "line");
+            Err(Error::Refused(format!("`{}` has only {lines} {when} the change", place.path)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -101,10 +133,21 @@ mod tests {
 
     #[test]
     fn only_a_number_behind_a_colon_is_a_line() {
-        let of = |place: &'static str| parts(OsStr::new(place));
+        let of = |place: &'static str| parts(OsStr::new(place)).unwrap();
         assert_eq!(of("src/a.rs:12"), (Path::new("src/a.rs"), Some(12)));
         assert_eq!(of("src/a.rs"), (Path::new("src/a.rs"), None));
         assert_eq!(of("a:b"), (Path::new("a:b"), None));
         assert_eq!(of(":3"), (Path::new(":3"), None));
+        assert_eq!(of("a:b-c"), (Path::new("a:b-c"), None));
+        assert_eq!(of("a:99999999999"), (Path::new("a"), Some(u32::MAX)));
+    }
+
+    #[test]
+    fn one_line_is_expected() {
+        let said = |place: &'static str| parts(OsStr::new(place)).unwrap_err().to_string();
+        assert_eq!(said("a.rs:0"), "`a.rs:0`: lines count from 1");
+        for wrong in ["a.rs:6-7", "a.rs:6:3"] {
+            assert_eq!(said(wrong), format!("`{wrong}`: one line is expected, PATH:LINE"));
+        }
     }
 }

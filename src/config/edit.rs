@@ -5,7 +5,7 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 use crate::cli::Hook;
 
 /// The text of a repository's file with `[hooks.<hook>] token_limit` set, and everything else as it
-/// was.
+/// was, line ends included.
 ///
 /// # Errors
 /// A text that is not TOML, or one whose `hooks` are no tables.
@@ -22,7 +22,10 @@ pub fn with_token_limit(text: &str, hook: Hook, tokens: u64) -> Result<String, E
         }
         None => _ = hook.insert("token_limit", value(tokens)),
     }
-    Ok(document.to_string())
+    // The parser reads both kinds of line ends and writes one.
+    let edited = document.to_string().replace("\r\n", "\n");
+    let is_crlf = text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+    Ok(if is_crlf { edited.replace('\n', "\r\n") } else { edited })
 }
 
 /// A section within another one, made where there is none; `implicit` if its header needs no line of
@@ -95,7 +98,16 @@ mod tests {
         set("hooks = { pre-commit = { required = true } }\n");
         set("hooks = {}\n");
         set("[hooks]\n[hooks.pre-commit]\n");
-        set("[hooks.pre-commit]\r\ntoken_limit = 1 # a\r\n");
+    }
+
+    #[test]
+    fn line_ends_stay() {
+        let text =
+            "# ours\r\n[hooks.pre-commit]\r\ntoken_limit = 1 # a\r\n\r\n[exclude]\r\npaths = [\r\n]\r\n";
+        assert_eq!(set(text), text.replace("= 1 ", "= 1234 "));
+        let made = "# ours\r\n\r\n[hooks.pre-commit]\r\ntoken_limit = 1234\r\n";
+        assert_eq!(set("# ours\r\n\r\n[hooks.pre-commit]\r\n"), made);
+        assert!(!set("# ours\n").contains('\r'));
     }
 
     #[test]

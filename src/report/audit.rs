@@ -46,6 +46,9 @@ pub struct Audit {
     pub requests: usize,
     /// The most tokens that all replies may take.
     pub max_output_tokens: u64,
+    /// What a token limit has to hold for one request before any code: instructions, schema, the longest
+    /// reply and the margin.
+    pub one_request_tokens: u64,
     /// What a token limit has to hold for a commit that asks a model; none where none does.
     pub per_commit: Option<PerCommit>,
     /// Commits of which more is sent than `git diff -U3` prints, newest first.
@@ -165,6 +168,8 @@ pub struct Candidate {
     pub tokens: u64,
     /// Past commits whose requests would not have fitted whole.
     pub denied: usize,
+    /// Whether it leaves no room for any code, so that no request would be sent at all.
+    pub sends_nothing: bool,
 }
 
 /// Changed lines of both sides by who answers them.

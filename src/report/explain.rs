@@ -11,6 +11,7 @@ use crate::check::finding::Finding;
 use crate::git::RepoPath;
 use crate::payload::UnitRef;
 use crate::payload::route::{Decision, Route};
+use crate::text;
 use crate::tokens::Grouped;
 
 /// A place that somebody asks about.
@@ -44,6 +45,20 @@ fn change<'r>(report: &'r Report, path: &RepoPath) -> Option<(usize, &'r Classif
         [&sides.new, &sides.old].into_iter().flatten().any(|side| side.path == *path)
     };
     changes.into_iter().find(|(_, change)| is_meant(change))
+}
+
+/// How many lines the side has that is asked about; none where there is no such side, or no text.
+#[must_use]
+pub fn line_count(report: &Report, place: &Place) -> Option<u32> {
+    let (_, change) = change(report, &place.path)?;
+    let sides = &change.parsed.change;
+    let side = if place.is_old { &sides.old } else { &sides.new };
+    Some(text::to_u32(side.as_ref()?.content.text()?.lines().count()))
+}
+
+/// The path by which the change set goes by, which is the new one of a file that was renamed.
+fn path<'r>(report: &'r Report, place: &'r Place) -> &'r RepoPath {
+    change(report, &place.path).map_or(&place.path, |(_, change)| change.path())
 }
 
 /// The units that own the place, or all of the file.
@@ -87,8 +102,14 @@ fn write(out: &mut String, report: &Report, place: &Place) -> fmt::Result {
     let answers = answers(report, place);
     if answers.is_empty() {
         let line = place.line.unwrap_or_default();
-        let (side, ranges) = changed_lines(report, place);
-        return writeln!(out, "{}:{line} did not change; {side} lines that did: {ranges}", place.path);
+        let path = path(report, place);
+        let side = if place.is_old { "old" } else { "new" };
+        write!(out, "{path}:{line} did not change; {side} lines that did: ")?;
+        return match (changed_lines(report, place), changed_lines(report, &old_side(place))) {
+            (Some(ranges), _) => writeln!(out, "{ranges}"),
+            (None, Some(ranges)) => writeln!(out, "none; old ones, with --old: {ranges}"),
+            (None, None) => writeln!(out, "none"),
+        };
     }
     for answer in answers {
         explain(out, report, place, &answer)?;
@@ -96,23 +117,31 @@ fn write(out: &mut String, report: &Report, place: &Place) -> fmt::Result {
     Ok(())
 }
 
-/// The changed lines of the side that is asked about.
-fn changed_lines(report: &Report, place: &Place) -> (&'static str, String) {
+fn old_side(place: &Place) -> Place {
+    Place { is_old: true, ..place.clone() }
+}
+
+/// The changed lines of the side that is asked about; none where there are none.
+fn changed_lines(report: &Report, place: &Place) -> Option<String> {
     let edits = change(report, &place.path).map_or(&[][..], |(_, change)| &change.parsed.change.edits);
     let ranges = edits.iter().map(|edit| if place.is_old { edit.old } else { edit.new });
     let ranges: Vec<_> = ranges
         .filter(|range| range.len > 0)
         .map(|range| Lines((range.start, range.last())).to_string())
         .collect();
-    let side = if place.is_old { "old" } else { "new" };
-    (side, if ranges.is_empty() { "none".to_owned() } else { ranges.join(", ") })
+    (!ranges.is_empty()).then(|| ranges.join(", "))
 }
 
 fn explain(out: &mut String, report: &Report, place: &Place, answer: &Answer<'_>) -> fmt::Result {
     let route = answer.decision.route.as_str();
+    let path = path(report, place);
     match answer.unit {
-        Some((_, unit)) => writeln!(out, "{}:{}  {}", place.path, Lines(unit.span()), unit.name)?,
-        None => writeln!(out, "{}", place.path)?,
+        Some((_, unit)) => write!(out, "{path}:{}  {}", Lines(unit.span()), unit.name)?,
+        None => write!(out, "{path}")?,
+    }
+    match *path == place.path {
+        true => writeln!(out)?,
+        false => writeln!(out, "  {DIM}(was {}){DIM:#}", place.path)?,
     }
     if let Some((_, unit)) = answer.unit {
         writeln!(out, "  class    {}: {}", unit.class.as_str(), unit.because)?;
@@ -170,15 +199,19 @@ pub fn value(report: &Report, place: &Place) -> Result<Value, serde_json::Error>
         value["findings"] = findings.collect();
         Ok(value)
     });
-    Ok(json!({
+    let mut value = json!({
         "version": json::VERSION,
         "base": report.base.map(|id| id.to_string()),
         "tip": report.tip.to_string(),
-        "path": place.path.to_text(),
+        "path": path(report, place).to_text(),
         "line": place.line,
         "side": if place.is_old { "old" } else { "new" },
         "units": units.collect::<Result<Vec<_>, serde_json::Error>>()?,
-    }))
+    });
+    if *path(report, place) != place.path {
+        value["old_path"] = place.path.to_text().into();
+    }
+    Ok(value)
 }
 
 /// What a class says about a change, in a sentence for whoever has not met it.

@@ -1,6 +1,6 @@
 //! Workflow commands of GitHub Actions, which become annotations of the changed files:
 //! <https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>. Values are
-//! escaped as `@actions/core` does.
+//! escaped as `@actions/core` does, and so is every control character, which a terminal would obey.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -104,8 +104,20 @@ impl fmt::Display for Property<'_> {
 }
 
 fn escaped(f: &mut fmt::Formatter<'_>, text: &str, special: &[char]) -> fmt::Result {
-    text.chars().try_for_each(|character| match special.contains(&character) {
-        true => write!(f, "%{:02X}", u32::from(character)),
+    text.chars().try_for_each(|character| match special.contains(&character) || character.is_control() {
+        true => character.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "%{byte:02X}")),
         false => f.write_char(character),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        let path = "a\u{1b}[2J\u{7f}\u{9b}é: 1,\r\n100%";
+        assert_eq!(Property(path).to_string(), "a%1B[2J%7F%C2%9Bé%3A 1%2C%0D%0A100%25");
+        assert_eq!(Data(path).to_string(), "a%1B[2J%7F%C2%9Bé: 1,%0D%0A100%25");
+    }
 }

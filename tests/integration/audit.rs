@@ -140,10 +140,10 @@ fn the_chosen_limit_is_written_between_the_comments() {
     audit(&repo, &[]);
     assert!(file().is_err(), "nothing is written unasked");
 
-    let made = audit(&repo, &["--apply"]);
-    let proposed = made["proposed_limit"]["tokens"].as_u64().unwrap();
-    assert_eq!(file().unwrap(), format!("[hooks.pre-commit]\ntoken_limit = {proposed}\n"));
-    assert_eq!(made["applied"]["token_limit"], proposed);
+    let made = audit(&repo, &["--apply=p50"]);
+    let p50 = made["per_commit"]["p50"].as_u64().unwrap();
+    assert_eq!(file().unwrap(), format!("[hooks.pre-commit]\ntoken_limit = {p50}\n"));
+    assert_eq!(made["applied"]["token_limit"], p50);
 
     repo.write("hookgate.toml", "# ours\n[hooks.pre-commit]\ntoken_limit = 9 # few\n\n[rules] # none yet\n");
     let said = repo.hookgate(["audit", "--apply=p90"]).expect(0).stdout;
@@ -159,6 +159,31 @@ fn the_chosen_limit_is_written_between_the_comments() {
     let said = repo.hookgate(["audit", "--apply=5000", "--hook", "pre-push"]).expect(0).stdout;
     assert!(said.contains("note: 77 counts, and not 5,000: `hook_tokens` in "), "{said}");
     assert!(file().unwrap().contains("[hooks.pre-push]\ntoken_limit = 5000\n"));
+}
+
+/// Commits this small take hardly more than a request without any code, so that a fifth less is under it.
+#[test]
+fn a_limit_under_which_nothing_would_be_sent_is_not_written() {
+    let repo = history();
+    let audit = audit(&repo, &[]);
+    let floor = audit["one_request_tokens"].as_u64().unwrap();
+    let sends_nothing: Vec<_> =
+        audit["limits"].as_array().unwrap().iter().map(|it| &it["sends_nothing"]).collect();
+    assert_eq!(sends_nothing, [true, false, false, false]);
+    for apply in ["--apply".to_owned(), format!("--apply={floor}")] {
+        let said = repo.hookgate(["audit", &apply]).expect(2).stderr;
+        assert!(said.contains("nothing would be sent") && said.contains("; --apply=p50 writes "), "{said}");
+    }
+    assert!(!repo.work_tree().join("hookgate.toml").exists());
+
+    // The figure is the one that a run goes by.
+    let dry = |limit: u64| {
+        repo.write("hookgate.toml", format!("[hooks.pre-commit]\ntoken_limit = {limit}\n"));
+        repo.hookgate(["dry-run", "--commit", "HEAD", "--format", "json"]).json()["totals"]["payload_tokens"]
+            .clone()
+    };
+    assert_eq!(dry(floor), 0);
+    assert_ne!(dry(audit["per_commit"]["p95"].as_u64().unwrap()), 0);
 }
 
 #[test]

@@ -48,6 +48,10 @@ fn a_place_is_told_what_became_of_it() {
 
     let other = repo.hookgate(["explain", "shop.py:1"]).expect(0).stdout;
     assert_eq!(other, "shop.py:1 did not change; new lines that did: 2-3\n");
+    let beyond = |args: &[&str]| repo.hookgate(["explain"].iter().chain(args)).expect(2).stderr;
+    assert!(beyond(&["shop.py:4"]).contains("`shop.py` has only 3 lines after the change"));
+    assert!(beyond(&["shop.py:3", "--old"]).contains("`shop.py` has only 2 lines before the change"));
+    assert!(beyond(&["shop.py:0"]).contains("lines count from 1"));
     let unknown = repo.hookgate(["explain", "shop.pi:1"]).expect(2).stderr;
     assert!(unknown.contains("did you mean `shop.py`?"), "{unknown}");
 
@@ -56,6 +60,16 @@ fn a_place_is_told_what_became_of_it() {
     assert!(commit.contains("route    rules"), "{commit}");
     let nothing = repo.hookgate(["explain", "README.md"]).expect(2).stderr;
     assert!(nothing.contains("nothing else did"), "{nothing}");
+
+    repo.git(["mv", "shop.py", "store.py"]).expect(0);
+    let renamed = repo.hookgate(["explain", "shop.py"]).expect(0).stdout;
+    assert!(renamed.starts_with("store.py  (was shop.py)\n"), "{renamed}");
+    let renamed = repo.hookgate(["explain", "shop.py", "--format", "json"]).expect(0).json();
+    assert_eq!((&renamed["path"], &renamed["old_path"]), (&"store.py".into(), &"shop.py".into()));
+
+    repo.git(["rm", "--quiet", "--cached", "store.py"]).expect(0);
+    let gone = repo.hookgate(["explain", "shop.py:1"]).expect(0).stdout;
+    assert_eq!(gone, "shop.py:1 did not change; new lines that did: none; old ones, with --old: 1-3\n");
 }
 
 #[test]

@@ -32,6 +32,7 @@ struct Document<'a> {
     ratios: BTreeMap<&'static str, Option<f64>>,
     requests: usize,
     max_output_tokens: u64,
+    one_request_tokens: u64,
     per_commit: Commits,
     larger: Vec<String>,
     proposed_limit: Option<Proposed>,
@@ -104,6 +105,7 @@ fn document(audit: &Audit) -> Document<'_> {
         ratios: tokens.baselines().into_iter().map(ratio).collect(),
         requests: audit.requests,
         max_output_tokens: audit.max_output_tokens,
+        one_request_tokens: audit.one_request_tokens,
         per_commit: Commits {
             tokens: audit.per_commit.unwrap_or_default(),
             larger_than_diff_u3: audit.larger.len(),

@@ -31,13 +31,14 @@ fn audit() -> Audit {
         },
         requests: 64,
         max_output_tokens: 19_200,
+        one_request_tokens: 850,
         per_commit: Some(PerCommit { p50: 900, p90: 3000, p95: 4200, mean: 1376 }),
         larger: vec![ObjectId::ZERO; 2],
         limits: vec![
-            Candidate { name: "mean-20%", tokens: 1100, denied: 19 },
-            Candidate { name: "p50", tokens: 900, denied: 25 },
-            Candidate { name: "p90", tokens: 3000, denied: 5 },
-            Candidate { name: "p95", tokens: 4200, denied: 2 },
+            Candidate { name: "mean-20%", tokens: 1100, denied: 19, sends_nothing: false },
+            Candidate { name: "p50", tokens: 900, denied: 25, sends_nothing: false },
+            Candidate { name: "p90", tokens: 3000, denied: 5, sends_nothing: false },
+            Candidate { name: "p95", tokens: 4200, denied: 2, sends_nothing: false },
         ],
         changed_lines: ChangedLines {
             total: 12_000,
@@ -110,7 +111,33 @@ fn people_see_where_the_lines_went_and_what_they_would_have_taken() {
 #[test]
 fn programs_read_every_figure() {
     let json = json::render(&audit()).unwrap().replace(&ObjectId::ZERO.to_string(), "ID");
-    insta::assert_snapshot!(json, @r#"{"version":1,"repository":"team/web","hook":"pre-commit","commits":100,"range":["ID","ID"],"skipped":[{"commit":"ID","reason":"this clone lacks an object of it"}],"asked_commits":51,"no_model_commits":48,"no_model_by":{"proof":20,"policy":28,"cache":0},"not_reviewed_commits":1,"by_class":{"docs":61,"real":180,"whitespace":3},"tokens":{"diff_u3":120000,"diff_u3_code":66000,"diff_u3_sent":60000,"diff_w":300000,"full_files":1350000,"payload":30000,"input":51000},"ratios":{"diff_u3":4.0,"diff_u3_code":2.2,"diff_u3_sent":2.0,"diff_w":10.0,"full_files":45.0},"requests":64,"max_output_tokens":19200,"per_commit":{"p50":900,"p90":3000,"p95":4200,"mean":1376,"larger_than_diff_u3":2},"larger":["ID","ID"],"proposed_limit":{"tokens":1100,"would_have_denied":19},"limits":[{"name":"mean-20%","tokens":1100,"denied":19},{"name":"p50","tokens":900,"denied":25},{"name":"p90","tokens":3000,"denied":5},{"name":"p95","tokens":4200,"denied":2}],"changed_lines":{"total":12000,"dropped":1200,"rules":5990,"cache":0,"sent":4800,"not_reviewed":10,"uncovered":0},"uncovered":0,"model":{"tier":"remote","provider":"openai","name":"model-1"},"price_source":"user","cost_usd":{"diff_u3":0.18,"full_files":1.41,"hookgate":0.0894},"applied":null,"elapsed_ms":12500}"#);
+    insta::assert_snapshot!(json, @r#"{"version":1,"repository":"team/web","hook":"pre-commit","commits":100,"range":["ID","ID"],"skipped":[{"commit":"ID","reason":"this clone lacks an object of it"}],"asked_commits":51,"no_model_commits":48,"no_model_by":{"proof":20,"policy":28,"cache":0},"not_reviewed_commits":1,"by_class":{"docs":61,"real":180,"whitespace":3},"tokens":{"diff_u3":120000,"diff_u3_code":66000,"diff_u3_sent":60000,"diff_w":300000,"full_files":1350000,"payload":30000,"input":51000},"ratios":{"diff_u3":4.0,"diff_u3_code":2.2,"diff_u3_sent":2.0,"diff_w":10.0,"full_files":45.0},"requests":64,"max_output_tokens":19200,"one_request_tokens":850,"per_commit":{"p50":900,"p90":3000,"p95":4200,"mean":1376,"larger_than_diff_u3":2},"larger":["ID","ID"],"proposed_limit":{"tokens":1100,"would_have_denied":19},"limits":[{"name":"mean-20%","tokens":1100,"denied":19,"sends_nothing":false},{"name":"p50","tokens":900,"denied":25,"sends_nothing":false},{"name":"p90","tokens":3000,"denied":5,"sends_nothing":false},{"name":"p95","tokens":4200,"denied":2,"sends_nothing":false}],"changed_lines":{"total":12000,"dropped":1200,"rules":5990,"cache":0,"sent":4800,"not_reviewed":10,"uncovered":0},"uncovered":0,"model":{"tier":"remote","provider":"openai","name":"model-1"},"price_source":"user","cost_usd":{"diff_u3":0.18,"full_files":1.41,"hookgate":0.0894},"applied":null,"elapsed_ms":12500}"#);
+}
+
+#[test]
+fn a_limit_that_sends_nothing_says_so() {
+    let mut audit = Audit { one_request_tokens: 1150, ..audit() };
+    for limit in &mut audit.limits[..2] {
+        limit.sends_nothing = true;
+    }
+    let text = plain(&audit, false);
+    let said = "nothing would be sent: one request takes 1,150 before any code";
+    assert!(text.contains(&format!("19 of 51 commits  {said}\n")), "{text}");
+    assert!(text.contains(&format!("25 of 51 commits  {said}\n")), "{text}");
+    assert!(!text.contains("--apply"), "the proposed limit cannot be written: {text}");
+}
+
+#[test]
+fn one_commit_is_not_many() {
+    let mut audit = Audit { commits: 1, asked: 1, larger: vec![ObjectId::ZERO], ..audit() };
+    audit.no_model = NoModel::default();
+    let text = plain(&audit, false);
+    assert!(text.contains("\n0 of 1 commit needs no model (0 %)"), "{text}");
+    assert!(text.contains("\n1 commit asks one, and takes of a token limit"), "{text}");
+    assert!(text.contains("\n1 commit takes more than its plain diff"), "{text}");
+    audit.commits = 2;
+    audit.no_model.proof = 1;
+    assert!(plain(&audit, false).contains("\n1 of 2 commits needs no model (50 %)"));
 }
 
 #[test]

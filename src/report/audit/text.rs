@@ -129,9 +129,10 @@ fn tokens(out: &mut String, audit: &Audit) -> fmt::Result {
 fn commits(out: &mut String, audit: &Audit) -> fmt::Result {
     let no_model = audit.no_model;
     let percent = no_model.total() as f64 * 100.0 / audit.commits.max(1) as f64;
+    let need = if no_model.total() == 1 || audit.commits == 1 { "needs" } else { "need" };
     write!(
         out,
-        "\n{BOLD}{} of {}{BOLD:#} need no model ({percent:.0} %): {} by proof, {} by policy",
+        "\n{BOLD}{} of {}{BOLD:#} {need} no model ({percent:.0} %): {} by proof, {} by policy",
         Grouped(no_model.total() as u64),
         Count(audit.commits, "commit"),
         Grouped(no_model.proof as u64),
@@ -154,9 +155,10 @@ fn commits(out: &mut String, audit: &Audit) -> fmt::Result {
 fn limits(out: &mut String, audit: &Audit) -> fmt::Result {
     let Some(per_commit) = audit.per_commit else { return Ok(()) };
     let asked = Count(audit.asked, "commit");
+    let (ask, take) = if audit.asked == 1 { ("asks", "takes") } else { ("ask", "take") };
     writeln!(
         out,
-        "{asked} ask one, and take of a token limit: p50 {}, p90 {}, p95 {}, mean {}",
+        "{asked} {ask} one, and {take} of a token limit: p50 {}, p90 {}, p95 {}, mean {}",
         Grouped(per_commit.p50),
         Grouped(per_commit.p90),
         Grouped(per_commit.p95),
@@ -165,11 +167,18 @@ fn limits(out: &mut String, audit: &Audit) -> fmt::Result {
     let widest = audit.limits.iter().map(|limit| Grouped(limit.tokens).to_string().len()).max().unwrap_or(0);
     let width = widest.max("token_limit".len());
     writeln!(out, "\n{BOLD}{:26}  {:>width$}  would have cut short{BOLD:#}", "limits", "token_limit")?;
-    for (index, Candidate { name, tokens, denied }) in audit.limits.iter().enumerate() {
+    for (index, Candidate { name, tokens, denied, sends_nothing }) in audit.limits.iter().enumerate() {
         let name = if *name == "mean-20%" { "mean − 20 %" } else { name };
         let tokens = Grouped(*tokens).to_string();
         write!(out, "  {name:24}  {tokens:>width$}  {} of {asked}", Grouped(*denied as u64))?;
         match (index, &audit.applied) {
+            _ if *sends_nothing => {
+                let floor = Grouped(audit.one_request_tokens);
+                writeln!(
+                    out,
+                    "  {YELLOW}nothing would be sent{YELLOW:#}: one request takes {floor} before any code"
+                )?;
+            }
             (0, None) => writeln!(out, "  {DIM}proposed: --apply writes it{DIM:#}")?,
             _ => writeln!(out)?,
         }
@@ -199,7 +208,8 @@ fn larger(out: &mut String, audit: &Audit, verbose: bool) -> fmt::Result {
     let ids: Vec<_> = audit.larger.iter().take(shown).map(|&commit| short(commit)).collect();
     let more = if audit.larger.len() > shown { ", …" } else { "" };
     let commits = Count(audit.larger.len(), "commit");
-    writeln!(out, "{commits} take more than their plain diff: {}{more}", ids.join(", "))
+    let take = if audit.larger.len() == 1 { "takes more than its" } else { "take more than their" };
+    writeln!(out, "{commits} {take} plain diff: {}{more}", ids.join(", "))
 }
 
 fn skipped(out: &mut String, audit: &Audit, verbose: bool) -> fmt::Result {
