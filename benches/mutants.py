@@ -349,8 +349,9 @@ def mutate(oracles, path, family, text, name, chance, table):
         after = text[:start] + instead + text[end:]
         if after == text:
             continue
-        # A name that is taken in another scope, or for a method, captures nothing.
-        form = "alpha" if name == "name captured" else "whole"
+        # A name that is taken in another scope, or for a method, captures nothing; an import of Java's
+        # that nothing uses does nothing.
+        form = {"name captured": "alpha", "import removed": "used" if family == "java" else "whole"}.get(name, "whole")
         verdict = is_other(oracles, path, family, text, after, start, form)
         if verdict:
             return Mutant(path, name, text, after)

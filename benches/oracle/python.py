@@ -78,7 +78,7 @@ def instructions(code, numbers):
 def describe(code, numbers):
     lines, _ = instructions(code, numbers)
     head = [code.co_name, code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], code.co_flags]
-    head += [code.co_posonlyargcount, code.co_consts[:1] if isinstance(code.co_consts[0], str) else ()]
+    head += [code.co_posonlyargcount, code.co_consts[:1] if isinstance((*code.co_consts, None)[0], str) else ()]
     return "\n  ".join([repr(head), *lines])
 
 
