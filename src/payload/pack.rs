@@ -16,6 +16,8 @@ use crate::change::ChangeClass;
 pub struct PackOptions {
     /// The most that is sent of a unit.
     pub highest: Level,
+    /// Whether documentation that changed beside code is sent with it, rather than left to rules.
+    pub documentation: bool,
     /// Tokens that all requests together may take, output included, and the code that names this
     /// limit; none for no limit.
     pub limit: Option<(u64, Reason)>,
@@ -57,6 +59,8 @@ pub struct Compressed {
     /// Units of which nothing is left to ask: the syntax proves that only comments and blank lines
     /// changed in them.
     pub nothing_left: Vec<UnitRef>,
+    /// Units of which documentation was left to rules, with the number of its changed lines.
+    pub documentation: BTreeMap<UnitRef, usize>,
     /// How many different secrets were taken out of the payloads.
     pub redactions: usize,
     /// What a limit has to hold for all payloads, in counted tokens: instructions, schema and replies
@@ -78,8 +82,15 @@ pub fn compress(
     redactor: &Redactor,
     options: &PackOptions,
 ) -> Compressed {
-    let mut cutter = Cutter { changes, tokenizer, session: redactor.session(), slicers: BTreeMap::new() };
-    let mut compressed = Compressed::default();
+    let mut cutter = Cutter {
+        changes,
+        tokenizer,
+        documentation: options.documentation,
+        session: redactor.session(),
+        slicers: BTreeMap::new(),
+    };
+    let mut compressed =
+        Compressed { documentation: cutter.documentation_left_out(units), ..Compressed::default() };
     let highest = options.highest;
     let mut drafts = Vec::new();
     for edit in cutter.edits(units) {
@@ -167,6 +178,7 @@ const NAMED: usize = 8;
 struct Cutter<'a> {
     changes: &'a [RoutedChange],
     tokenizer: &'a Tokenizer,
+    documentation: bool,
     session: Session<'a>,
     slicers: BTreeMap<usize, Slicer<'a>>,
 }
@@ -174,7 +186,17 @@ struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     fn slicer(&mut self, change: usize) -> &Slicer<'a> {
         let classified = &self.changes[change].classified;
-        self.slicers.entry(change).or_insert_with(|| Slicer::of(classified, &mut self.session))
+        let slicer = || Slicer::of(classified, &mut self.session, self.documentation);
+        self.slicers.entry(change).or_insert_with(slicer)
+    }
+
+    fn documentation_left_out(&mut self, units: &[UnitRef]) -> BTreeMap<UnitRef, usize> {
+        let changes = self.changes;
+        let counted = units.iter().map(|&place| {
+            let unit = &changes[place.change].classified.units[place.unit];
+            (place, self.slicer(place.change).documentation_left_out(unit))
+        });
+        counted.filter(|&(_, lines)| lines > 0).collect()
     }
 
     /// The units, those in which the same edit is made together.

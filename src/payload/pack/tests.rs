@@ -27,7 +27,14 @@ fn units(changes: &[RoutedChange]) -> Vec<UnitRef> {
 fn options(limit: Option<u64>) -> PackOptions {
     let overhead = Overhead { fixed: 300, per_line: 4, output: 200 };
     let limit = limit.map(|tokens| (tokens, Reason::BudgetDay));
-    PackOptions { highest: Level::Slice, limit, units_per_request: 4, tokens_per_request: 200, overhead }
+    PackOptions {
+        highest: Level::Slice,
+        documentation: false,
+        limit,
+        units_per_request: 4,
+        tokens_per_request: 200,
+        overhead,
+    }
 }
 
 fn no_secrets() -> Redactor {
