@@ -17,7 +17,7 @@ use crate::model::prompt::{most, overhead, render};
 use crate::model::recall::Memory;
 use crate::model::review::{Terms, review};
 use crate::payload::pack::{PackOptions, compress};
-use crate::payload::policy::Policy;
+use crate::payload::policy::{Answerer, Kind, Policy};
 use crate::payload::redact::Redactor;
 use crate::payload::route::{Reason, asked, route};
 use crate::payload::tokenizer::Tokenizer;
@@ -86,6 +86,7 @@ fn ask(
     let call = options.limits.call.map(|tokens| endpoint.without_margin(tokens));
     let pack = PackOptions {
         highest: options.highest_level,
+        documentation: options.policy.answerer(Kind::Documentation) == Answerer::Model,
         limit: limit.map(|(window, tokens)| (endpoint.without_margin(tokens), window.into())),
         units_per_request: endpoint.units_per_request(),
         tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),

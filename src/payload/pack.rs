@@ -16,10 +16,12 @@ use crate::change::ChangeClass;
 pub struct PackOptions {
     /// The most that is sent of a unit.
     pub highest: Level,
+    /// Whether documentation that changed beside code is sent with it, rather than left to rules.
+    pub documentation: bool,
     /// Tokens that all requests together may take, output included, and the code that names this
     /// limit; none for no limit.
     pub limit: Option<(u64, Reason)>,
-    /// Units in one request at the most.
+    /// Units in one request at the most, where the limit has room for requests of no more.
     pub units_per_request: usize,
     /// Payload tokens in one request at the most (a larger unit travels alone).
     pub tokens_per_request: u64,
@@ -57,6 +59,8 @@ pub struct Compressed {
     /// Units of which nothing is left to ask: the syntax proves that only comments and blank lines
     /// changed in them.
     pub nothing_left: Vec<UnitRef>,
+    /// Units of which documentation was left to rules, with the number of its changed lines.
+    pub documentation: BTreeMap<UnitRef, usize>,
     /// How many different secrets were taken out of the payloads.
     pub redactions: usize,
     /// What a limit has to hold for all payloads, in counted tokens: instructions, schema and replies
@@ -68,8 +72,8 @@ pub struct Compressed {
 /// level before any is given more.
 ///
 /// Where everything fits at the highest level, that is what is sent. Else every unit is taken at
-/// [`Level::Lines`], the most valuable first where not even that fits, and what is left of the
-/// limit goes to raising levels, most value for a token first.
+/// [`Level::Lines`], in fewer and fuller requests where not even that fits, and then the most
+/// valuable first; what is left of the limit goes to raising levels, most value for a token first.
 #[must_use]
 pub fn compress(
     units: &[UnitRef],
@@ -78,8 +82,15 @@ pub fn compress(
     redactor: &Redactor,
     options: &PackOptions,
 ) -> Compressed {
-    let mut cutter = Cutter { changes, tokenizer, session: redactor.session(), slicers: BTreeMap::new() };
-    let mut compressed = Compressed::default();
+    let mut cutter = Cutter {
+        changes,
+        tokenizer,
+        documentation: options.documentation,
+        session: redactor.session(),
+        slicers: BTreeMap::new(),
+    };
+    let mut compressed =
+        Compressed { documentation: cutter.documentation_left_out(units), ..Compressed::default() };
     let highest = options.highest;
     let mut drafts = Vec::new();
     for edit in cutter.edits(units) {
@@ -88,15 +99,22 @@ pub fn compress(
             None => compressed.nothing_left.extend(edit.units()),
         }
     }
-    let mut requests = fill(drafts, options);
+    let mut options = options.clone();
+    let mut requests = fill(drafts, &options);
     if let Some((limit, reason)) = options.limit
-        && cost(&requests, options) > limit
+        && cost(&requests, &options) > limit
     {
         let full: Vec<Draft> = requests.into_iter().flatten().collect();
         let lines = full.iter().filter_map(|draft| cutter.cut(&draft.edit, Level::Lines)).collect();
-        requests = fill(lines, options);
-        if cost(&requests, options) > limit {
-            let (taken, left_out) = admit(requests.into_iter().flatten().collect(), limit, options);
+        requests = fill(lines, &options);
+        while cost(&requests, &options) > limit && options.units_per_request < CROWDED {
+            options.units_per_request = (options.units_per_request.max(1) * 2).min(CROWDED);
+            let mut drafts: Vec<Draft> = requests.into_iter().flatten().collect();
+            drafts.sort_by_key(|draft| draft.edit.unit);
+            requests = fill(drafts, &options);
+        }
+        if cost(&requests, &options) > limit {
+            let (taken, left_out) = admit(requests.into_iter().flatten().collect(), limit, &options);
             let units = left_out.iter().flat_map(Edit::units);
             compressed.left_out.extend(units.map(|unit| (unit, reason)));
             requests = taken;
@@ -107,10 +125,10 @@ pub fn compress(
             higher.insert(0, slices.filter_map(|draft| cutter.cut(&draft.edit, Level::Slice)).collect());
         }
         for drafts in higher {
-            raise(&mut requests, drafts, limit, options);
+            raise(&mut requests, drafts, limit, &options);
         }
     }
-    compressed.bound = cost(&requests, options);
+    compressed.bound = cost(&requests, &options);
     for request in &mut requests {
         request.sort_by_key(|draft| draft.edit.unit);
     }
@@ -167,6 +185,7 @@ const NAMED: usize = 8;
 struct Cutter<'a> {
     changes: &'a [RoutedChange],
     tokenizer: &'a Tokenizer,
+    documentation: bool,
     session: Session<'a>,
     slicers: BTreeMap<usize, Slicer<'a>>,
 }
@@ -174,7 +193,17 @@ struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     fn slicer(&mut self, change: usize) -> &Slicer<'a> {
         let classified = &self.changes[change].classified;
-        self.slicers.entry(change).or_insert_with(|| Slicer::of(classified, &mut self.session))
+        let slicer = || Slicer::of(classified, &mut self.session, self.documentation);
+        self.slicers.entry(change).or_insert_with(slicer)
+    }
+
+    fn documentation_left_out(&mut self, units: &[UnitRef]) -> BTreeMap<UnitRef, usize> {
+        let changes = self.changes;
+        let counted = units.iter().map(|&place| {
+            let unit = &changes[place.change].classified.units[place.unit];
+            (place, self.slicer(place.change).documentation_left_out(unit))
+        });
+        counted.filter(|&(_, lines)| lines > 0).collect()
     }
 
     /// The units, those in which the same edit is made together.
@@ -274,6 +303,10 @@ fn request_cost<'d>(drafts: impl Iterator<Item = &'d Draft> + Clone, options: &P
 fn cost(requests: &[Vec<Draft>], options: &PackOptions) -> u64 {
     requests.iter().map(|request| request_cost(request.iter(), options)).sum()
 }
+
+/// Units in one request where fewer would leave some out: each request pays its overhead again, and a
+/// review in company is better than none.
+const CROWDED: usize = 16;
 
 /// A block's number stays below this, so that it is a single token whatever it is.
 const BLOCKS: usize = 999;

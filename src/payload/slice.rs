@@ -16,9 +16,9 @@
 //! line which stands there now. Where all lines are added they need no plus: the title says it
 //! (`#1+41`). `⋮` stands for lines left out.
 //!
-//! What is left out of changed lines, at every level: comments, documentation (of Python also
-//! docstrings without doctests) and blank lines, unless nothing else changed; and of a definition
-//! that is gone, all but its header.
+//! What is left out of changed lines, at every level: comments, documentation where it is left to
+//! rules (of Python also docstrings without doctests) and blank lines, unless nothing else changed;
+//! and of a definition that is gone, all but its header.
 
 mod control;
 mod write;
@@ -44,6 +44,8 @@ pub(super) struct Slicer<'a> {
     old: Option<Side<'a>>,
     new: Option<Side<'a>>,
     edits: &'a [Edit],
+    /// Whether documentation is sent like code.
+    documentation: bool,
     /// The file's name without what follows its first dot.
     stem: String,
 }
@@ -62,14 +64,15 @@ struct Row<'a> {
 }
 
 impl<'a> Slicer<'a> {
-    /// Reads both sides of a change.
+    /// Reads both sides of a change, of which documentation is sent or left to rules.
     #[must_use]
-    pub(super) fn of(change: &'a ClassifiedChange, secrets: &mut Session<'_>) -> Self {
+    pub(super) fn of(change: &'a ClassifiedChange, secrets: &mut Session<'_>, documentation: bool) -> Self {
         let parsed = &change.parsed;
         Self {
             old: Side::of(parsed.change.old.as_ref(), parsed.old(), secrets),
             new: Side::of(parsed.change.new.as_ref(), parsed.new(), secrets),
             edits: &parsed.change.edits,
+            documentation,
             stem: stem(&change.path().to_string()),
         }
     }
@@ -126,9 +129,25 @@ impl<'a> Slicer<'a> {
         (says_something && (is_replaced || rows.len() >= 3)).then_some(edit)
     }
 
+    /// How many changed lines of the unit, of both sides, hold documentation that is left to rules. Of
+    /// a definition that is gone, nothing is left to anybody but its header.
+    #[must_use]
+    pub(super) fn documentation_left_out(&self, unit: &Unit) -> usize {
+        let is_gone = self.new.is_none() || (unit.new.is_none() && unit.old.is_some());
+        if self.documentation || is_gone || self.changed(unit, Side::text).is_empty() {
+            return 0;
+        }
+        let count = |side: &Option<Side<'a>>, ranges: &[LineRange]| {
+            let is_documented =
+                |&line: &u32| side.as_ref().is_some_and(|side| side.documented(line) != side.text(line));
+            lines(ranges).filter(is_documented).count()
+        };
+        count(&self.old, &unit.deleted) + count(&self.new, &unit.added)
+    }
+
     /// The changed lines of which something is sent; none where nothing is to be said of any.
     fn rows(&self, unit: &Unit) -> Option<Vec<Row<'_>>> {
-        let mut rows = self.changed(unit, Side::text);
+        let mut rows = self.changed(unit, if self.documentation { Side::documented } else { Side::text });
         if rows.is_empty() {
             rows = self.changed(unit, Side::documented);
         }

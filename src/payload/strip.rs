@@ -46,6 +46,9 @@ impl Strip {
                 let is_documentation = is_documentation(text, tree.language());
                 if sound && (is_documentation || !is_kept(profile, text)) {
                     let range = comment_body(range, text);
+                    // What no tool reads as part of the program is a comment like any other.
+                    let is_documentation =
+                        is_documentation && profile.documentation.iter().any(|start| text.starts_with(start));
                     strip.comments.push(Comment { range, is_documentation });
                 }
             } else if profile.is_atom(kind) {

@@ -76,7 +76,7 @@ mod tests {
     fn worths(path: &str, old: &str, new: &str) -> Vec<u64> {
         let change = classified(path, Some(old), Some(new));
         let redactor = Redactor::new(&RuleSet::bundled());
-        let slicer = Slicer::of(&change, &mut redactor.session());
+        let slicer = Slicer::of(&change, &mut redactor.session(), false);
         let each = change
             .units
             .iter()

@@ -326,6 +326,14 @@ impl Report {
                 self.decision(unit).because.clone_from(&because);
             }
         }
+        for unit in compressed.payloads.iter().flat_map(Payload::blocks).flat_map(Block::units) {
+            if let Some(&lines) = compressed.documentation.get(&unit) {
+                let word = if lines == 1 { "line" } else { "lines" };
+                self.decision(unit).because.push_str(&format!(
+                    "; {lines} {word} of documentation left to rules ([review] documentation)"
+                ));
+            }
+        }
         self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
         for unit in &compressed.nothing_left {
             let because = "only comments and blank lines changed within it".to_owned();

@@ -385,6 +385,7 @@ fn the_same_edit_elsewhere_shares_the_fate_of_the_one_that_is_sent() {
     let units: Vec<_> = asked(&report.changes).collect();
     let options = PackOptions {
         highest: Level::Slice,
+        documentation: false,
         limit: None,
         units_per_request: 3,
         tokens_per_request: 2000,
@@ -399,4 +400,59 @@ fn the_same_edit_elsewhere_shares_the_fate_of_the_one_that_is_sent() {
     let answer = Answer::Unreviewed { reason: Reason::Timeout, message: "too late".to_owned() };
     report.answer(&compressed.payloads, vec![answer]);
     assert_eq!(report.not_reviewed().count(), 2);
+}
+
+#[test]
+fn documentation_that_is_not_sent_is_said_to_be_left_to_rules() {
+    let edited = |path, old: &str, new: &str| crate::change::sample::classified(path, Some(old), Some(new));
+    let python = |says: &str, value| format!("def f(a):\n    \"\"\"{says}\"\"\"\n    return g(a, {value})\n");
+    let rust = |says: &str, value| format!("/// {says}\nfn f(a: u8) -> u8 {{\n    g(a, {value})\n}}\n");
+    let java = |says: &str, value| {
+        format!(
+            "class A {{\n    /** {says} */\n    int f(int a) {{\n        return g(a, {value});\n    }}\n}}\n"
+        )
+    };
+    let changes = || {
+        let files = vec![
+            edited("a.py", &python("One.", "h"), &python("Two,\n\n    or three.\n    ", "k")),
+            edited("b.rs", &rust("One.", "h"), &rust("Two.", "k + 1")),
+            edited("C.java", &java("One.", "h"), &java("Two.", "k - 1")),
+            edited("d.py", &python("One.", "h"), &python("One.", "k * 2")),
+            edited("e.py", "def f():\n    'One.'\n    g()\nh()\n", "h()\n"),
+        ];
+        route(files, &Policy::default())
+    };
+    let said = |documentation| {
+        let mut report = report(&[], &rules());
+        report.changes = changes();
+        let units: Vec<_> = asked(&report.changes).collect();
+        let options = PackOptions {
+            highest: Level::Slice,
+            documentation,
+            limit: None,
+            units_per_request: 9,
+            tokens_per_request: 2000,
+            overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
+        };
+        let redactor = Redactor::new(&rules());
+        let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);
+        report.place(&compressed, None);
+        let is_left = |unit: &UnitRef| {
+            let because = &report.changes[unit.change].units[unit.unit].because;
+            Some(because.split_once("; ")?.1.to_owned())
+        };
+        let left: Vec<_> = units.iter().map(is_left).collect();
+        let text: String = compressed.payloads.iter().map(Payload::text).collect();
+        (left, text)
+    };
+    let left = |lines| Some(format!("{lines} lines of documentation left to rules ([review] documentation)"));
+    let (because, text) = said(false);
+    assert_eq!(because, [left(5), left(2), None, None, None]);
+    assert!(!text.contains("One.") && !text.contains("Two"), "{text}");
+    let (because, text) = said(true);
+    assert_eq!(because, [None, None, None, None, None]);
+    for line in ["-    \"\"\"One.\"\"\"", "+    \"\"\"Two,", "+    or three.", "-/// One.", "+/// Two."] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("/** Two. */"), "a comment, whatever happens to documentation: {text}");
 }

@@ -90,3 +90,22 @@ fn a_payload_that_grows_is_said_in_every_format() {
     let wrong = repo.hookgate(["dry-run"]).expect(2).stderr;
     assert!(wrong.contains("0 is no ratio"), "{wrong}");
 }
+
+#[test]
+fn documentation_that_changed_beside_code_is_sent_or_said_to_be_left_to_rules() {
+    let repo = Repo::with(&[("shop.py", "def f(a):\n    \"\"\"One more.\"\"\"\n    return a + 1\n")]);
+    repo.stage("shop.py", "def f(a):\n    \"\"\"Two more.\"\"\"\n    return g(a) + 2\n");
+    let said = || {
+        let json = repo.hookgate(["dry-run", "--format", "json"]).expect(0).json();
+        let reason = json["files"][0]["units"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        (reason, repo.hookgate(["dry-run", "--show-payload"]).expect(0).stdout)
+    };
+    let (usual, body) = said();
+    assert!(usual.ends_with("; 2 lines of documentation left to rules ([review] documentation)"), "{usual}");
+    assert!(body.contains("g(a) + 2") && !body.contains("Two more."), "{body}");
+
+    repo.write("hookgate.toml", "[review]\ndocumentation = \"model\"\n");
+    let (asked, body) = said();
+    assert!(!asked.contains("documentation"), "{asked}");
+    assert!(body.contains("One more.") && body.contains("Two more."), "{body}");
+}

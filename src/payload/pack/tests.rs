@@ -27,7 +27,14 @@ fn units(changes: &[RoutedChange]) -> Vec<UnitRef> {
 fn options(limit: Option<u64>) -> PackOptions {
     let overhead = Overhead { fixed: 300, per_line: 4, output: 200 };
     let limit = limit.map(|tokens| (tokens, Reason::BudgetDay));
-    PackOptions { highest: Level::Slice, limit, units_per_request: 4, tokens_per_request: 200, overhead }
+    PackOptions {
+        highest: Level::Slice,
+        documentation: false,
+        limit,
+        units_per_request: 4,
+        tokens_per_request: 200,
+        overhead,
+    }
 }
 
 fn no_secrets() -> Redactor {
@@ -124,6 +131,53 @@ fn a_unit_with_nothing_to_ask_is_named() {
     assert!(compressed.payloads.is_empty() && compressed.left_out.is_empty());
 }
 
+/// Units in each of which another edit is made.
+fn different(count: usize) -> Vec<RoutedChange> {
+    let text = |changed: &str| {
+        (0..count).map(|n| format!("def f{n}(a):\n    g(a)\n    {changed}{n}(a)\n")).collect::<String>()
+    };
+    changed("a.py", Some(&text("old")), &text("new"))
+}
+
+#[test]
+fn requests_are_no_fuller_than_a_limit_makes_them() {
+    let (changes, tokenizer) = (different(30), Tokenizer::load());
+    let fullest = |limit| {
+        let options = PackOptions { units_per_request: 3, tokens_per_request: 2000, ..options(Some(limit)) };
+        let compressed = compress(&units(&changes), &changes, &tokenizer, &no_secrets(), &options);
+        assert!(taken(&compressed, &options, &tokenizer) <= limit);
+        let most = compressed.payloads.iter().map(|payload| payload.blocks().len()).max();
+        (most, compressed.left_out.len())
+    };
+    assert_eq!([8000, 4000, 2000].map(fullest), [(Some(3), 0), (Some(6), 0), (Some(16), 0)]);
+    let (most, left_out) = fullest(1000);
+    assert!(most == Some(16) && left_out > 0 && left_out <= 14, "{most:?} {left_out}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn what_fits_the_limit_as_one_request_is_never_left_out(
+        count in 1..=CROWDED,
+        units_per_request in 1_usize..6,
+        more in prop_oneof![Just(0_u64), 0_u64..2000],
+    ) {
+        let (changes, tokenizer) = (different(count), Tokenizer::load());
+        let asked = units(&changes);
+        prop_assert_eq!(asked.len(), count);
+        let compressed = |limit, units_per_request, highest| {
+            let options = PackOptions { highest, units_per_request, tokens_per_request: 2000, ..options(limit) };
+            compress(&asked, &changes, &tokenizer, &no_secrets(), &options)
+        };
+        let one = compressed(None, count, Level::Lines);
+        prop_assert_eq!(one.payloads.len(), 1);
+        let limit = taken(&one, &options(None), &tokenizer) + more;
+        let tight = compressed(Some(limit), units_per_request, Level::Slice);
+        prop_assert!(tight.left_out.is_empty(), "{:?}", tight.left_out);
+        prop_assert!(taken(&tight, &options(None), &tokenizer) <= limit);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
@@ -150,7 +204,8 @@ proptest! {
             prop_assert_eq!(payload.tokens(), tokenizer.count(payload.text()));
             prop_assert_eq!(payload.tokens(), payload.blocks().iter().map(|block| block.tokens).sum::<u64>());
             let blocks = payload.blocks();
-            prop_assert!(blocks.len() == 1 || blocks.len() <= units_per_request && payload.tokens() <= tokens_per_request);
+            let most = if limit.is_some() { CROWDED } else { units_per_request };
+            prop_assert!(blocks.len() == 1 || blocks.len() <= most && payload.tokens() <= tokens_per_request);
             for (number, block) in (1..).zip(blocks) {
                 prop_assert_eq!(block.number, number);
                 prop_assert!(block.level <= highest && (limit.is_some() || block.level == highest));

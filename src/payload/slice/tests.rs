@@ -6,7 +6,7 @@ use crate::payload::redact::Redactor;
 
 fn rendered(change: &ClassifiedChange, level: Level) -> String {
     let redactor = Redactor::with_patterns(Vec::new());
-    let slicer = Slicer::of(change, &mut redactor.session());
+    let slicer = Slicer::of(change, &mut redactor.session(), false);
     let mut text = String::new();
     for unit in &change.units {
         text.push_str(&format!("[{}]\n", unit.name));
@@ -443,7 +443,7 @@ proptest! {
         let path = if is_text { "a.unknown" } else { "a.py" };
         let change = classified(path, Some(&text(&old)), Some(&text(&new)));
         let redactor = Redactor::with_patterns(Vec::new());
-        let slicer = Slicer::of(&change, &mut redactor.session());
+        let slicer = Slicer::of(&change, &mut redactor.session(), false);
         for unit in &change.units {
             let sent = slicer.render(unit, level).map_or(Vec::new(), |rendered| rendered.lines);
             let added = sent.iter().filter(|line| matches!(line.kind, Kind::Added | Kind::Shifted));
