@@ -20,7 +20,7 @@ use crate::check::finding::Finding;
 use crate::check::pack::RuleSet;
 use crate::meter::cache::{Cache, CacheError, Edge, Hit, Lookup, Miss, Review, Terms};
 use crate::payload::redact::Redactor;
-use crate::payload::route::{Route, RoutedChange, asked};
+use crate::payload::route::{RoutedChange, asked};
 use crate::payload::{Block, Level, Payload, UnitRef};
 use crate::report::{Answer, Mode, Recalled, Report};
 use anchor::{Anchor, Kept};
@@ -36,7 +36,7 @@ pub struct Memory {
     terms: Terms,
     repository: String,
     hits: Vec<Hit>,
-    misses: Vec<(UnitRef, Miss)>,
+    misses: Vec<Miss>,
     trouble: Option<CacheError>,
 }
 
@@ -87,7 +87,7 @@ impl Memory {
                     report.recall(place, Recalled { because, findings, tokens: hit.tokens });
                     self.hits.push(hit);
                 }
-                Some(Err(miss)) => self.misses.push((place, miss)),
+                Some(Err(miss)) => self.misses.push(miss),
                 None => return,
             }
         }
@@ -149,13 +149,9 @@ impl Memory {
 
     /// Counts what the lookups of the run came to, and notes on the report what went wrong.
     pub fn close(mut self, report: &mut Report) {
-        // Of some units nothing was left to ask after all.
-        let was_asked = |place: &UnitRef| report.changes[place.change].units[place.unit].route != Route::Drop;
-        let misses: Vec<_> =
-            self.misses.iter().filter(|(place, _)| was_asked(place)).map(|(_, miss)| *miss).collect();
         if let Some(cache) = self.cache.as_mut().filter(|_| self.mode == Mode::Review)
-            && (!self.hits.is_empty() || !misses.is_empty())
-            && let Err(error) = cache.record(&self.hits, &misses)
+            && (!self.hits.is_empty() || !self.misses.is_empty())
+            && let Err(error) = cache.record(&self.hits, &self.misses)
         {
             self.fail::<()>(error);
         }

@@ -54,11 +54,8 @@ impl Overhead {
 pub struct Compressed {
     /// One payload a request, in the order in which they are to be sent.
     pub payloads: Vec<Payload>,
-    /// Units that did not fit, or of which nothing could be sent, with the reason.
+    /// Units that did not fit, with the reason.
     pub left_out: Vec<(UnitRef, Reason)>,
-    /// Units of which nothing is left to ask: the syntax proves that only comments and blank lines
-    /// changed in them.
-    pub nothing_left: Vec<UnitRef>,
     /// Units of which documentation was left to rules, with the number of its changed lines.
     pub documentation: BTreeMap<UnitRef, usize>,
     /// How many different secrets were taken out of the payloads.
@@ -92,20 +89,15 @@ pub fn compress(
     let mut compressed =
         Compressed { documentation: cutter.documentation_left_out(units), ..Compressed::default() };
     let highest = options.highest;
-    let mut drafts = Vec::new();
-    for edit in cutter.edits(units) {
-        match cutter.cut(&edit, highest) {
-            Some(draft) => drafts.push(draft),
-            None => compressed.nothing_left.extend(edit.units()),
-        }
-    }
+    let edits = cutter.edits(units);
+    let drafts = edits.iter().map(|edit| cutter.cut(edit, highest)).collect();
     let mut options = options.clone();
     let mut requests = fill(drafts, &options);
     if let Some((limit, reason)) = options.limit
         && cost(&requests, &options) > limit
     {
         let full: Vec<Draft> = requests.into_iter().flatten().collect();
-        let lines = full.iter().filter_map(|draft| cutter.cut(&draft.edit, Level::Lines)).collect();
+        let lines = full.iter().map(|draft| cutter.cut(&draft.edit, Level::Lines)).collect();
         requests = fill(lines, &options);
         while cost(&requests, &options) > limit && options.units_per_request < CROWDED {
             options.units_per_request = (options.units_per_request.max(1) * 2).min(CROWDED);
@@ -122,7 +114,7 @@ pub fn compress(
         let mut higher = vec![full];
         if highest > Level::Slice {
             let slices = requests.iter().flatten();
-            higher.insert(0, slices.filter_map(|draft| cutter.cut(&draft.edit, Level::Slice)).collect());
+            higher.insert(0, slices.map(|draft| cutter.cut(&draft.edit, Level::Slice)).collect());
         }
         for drafts in higher {
             raise(&mut requests, drafts, limit, &options);
@@ -211,8 +203,9 @@ impl<'a> Cutter<'a> {
         let mut edits: Vec<Edit> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for &unit in units {
-            let changes = self.changes;
-            let key = self.slicer(unit.change).edit(&changes[unit.change].classified.units[unit.unit]);
+            let changed = &self.changes[unit.change].classified.units[unit.unit];
+            debug_assert!(!changed.proved, "what is proved to mean nothing is nobody's question");
+            let key = self.slicer(unit.change).edit(changed);
             let index = key.map_or(edits.len(), |key| *known.entry(key).or_insert(edits.len()));
             match edits.get_mut(index) {
                 Some(edit) => edit.also.push(unit),
@@ -222,13 +215,13 @@ impl<'a> Cutter<'a> {
         edits
     }
 
-    fn cut(&mut self, edit: &Edit, level: Level) -> Option<Draft> {
+    fn cut(&mut self, edit: &Edit, level: Level) -> Draft {
         let change = &self.changes[edit.unit.change].classified;
         let unit = &change.units[edit.unit.unit];
         // Where no more than a value or a name differs, what surrounds it is what it was.
         let is_slight = matches!(unit.class, ChangeClass::Literal | ChangeClass::Rename);
         let level = if is_slight { Level::Lines } else { level };
-        let rendered = self.slicer(edit.unit.change).render(unit, level)?;
+        let rendered = self.slicer(edit.unit.change).render(unit, level);
         let mut text = format!("# {}\n", change.path());
         for line in &rendered.around {
             text.push_str(&format!(" {line}\n"));
@@ -252,14 +245,14 @@ impl<'a> Cutter<'a> {
             let tokens = self.tokenizer.count(&format!("{number}{}", text.as_str()));
             Counted { text, tokens }
         };
-        Some(Draft {
+        Draft {
             edit: edit.clone(),
             level,
             worth: worth(change, unit, &rendered),
             around: around.into_iter().map(|line| counted(line, "")).collect(),
             block: counted(block, "#1"),
             lines,
-        })
+        }
     }
 
     /// `src/a.rs:12, src/b.rs:40 and 3 more`.

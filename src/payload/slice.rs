@@ -77,11 +77,10 @@ impl<'a> Slicer<'a> {
         }
     }
 
-    /// Cuts a unit down to a level; none where it is proved that only comments and blank lines changed
-    /// in it.
+    /// Cuts a unit down to a level.
     #[must_use]
-    pub(super) fn render(&self, unit: &Unit, level: Level) -> Option<Rendered> {
-        let mut rows = self.rows(unit)?;
+    pub(super) fn render(&self, unit: &Unit, level: Level) -> Rendered {
+        let mut rows = self.rows(unit);
         let mut around = Vec::new();
         if let Some(new) = self.new.as_ref().filter(|_| unit.new.is_some()) {
             self.complete(unit, new, &mut rows);
@@ -106,14 +105,14 @@ impl<'a> Slicer<'a> {
         while level < Level::Function && rows.last().is_some_and(says_nothing) {
             rows.pop();
         }
-        Some(Rendered { title: self.title(unit, &rows), around, lines: self.write(rows) })
+        Rendered { title: self.title(unit, &rows), around, lines: self.write(rows) }
     }
 
     /// What a unit's change says wherever it is made: the names that it changes, or else its changed
     /// lines, however deep they stand. None where it is too little to be known as the same edit.
     #[must_use]
     pub(super) fn edit(&self, unit: &Unit) -> Option<String> {
-        let rows = self.rows(unit)?;
+        let rows = self.rows(unit);
         if !unit.renamed.is_empty() {
             return Some(format!("{:?}", unit.renamed));
         }
@@ -145,24 +144,21 @@ impl<'a> Slicer<'a> {
         count(&self.old, &unit.deleted) + count(&self.new, &unit.added)
     }
 
-    /// The changed lines of which something is sent; none where nothing is to be said of any.
-    fn rows(&self, unit: &Unit) -> Option<Vec<Row<'_>>> {
+    /// The changed lines of which something is sent.
+    fn rows(&self, unit: &Unit) -> Vec<Row<'_>> {
         let mut rows = self.changed(unit, if self.documentation { Side::documented } else { Side::text });
         if rows.is_empty() {
             rows = self.changed(unit, Side::documented);
         }
         if rows.is_empty() {
             // Comments alone can take code away, when one begins above it and ends below.
-            if unit.proved {
-                return None;
-            }
             rows = self.changed(unit, Side::raw);
         }
         if unit.new.is_none() {
             self.keep_signature(unit, &mut rows);
         }
         self.join_shifted(unit, &mut rows);
-        Some(rows)
+        rows
     }
 
     /// The changed lines of a unit, as `text` reads them.

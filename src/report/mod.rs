@@ -335,10 +335,6 @@ impl Report {
             }
         }
         self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
-        for unit in &compressed.nothing_left {
-            let because = "only comments and blank lines changed within it".to_owned();
-            *self.decision(*unit) = Decision { route: Route::Drop, because };
-        }
         let because = match left {
             Some((Window::Hook, tokens)) => {
                 format!("does not fit the {} tokens of this run", Grouped(tokens))
@@ -405,9 +401,7 @@ impl Report {
     pub fn bar(&mut self, units: &[UnitRef]) {
         let Some(Barrier { reason, message }) = self.barrier.clone() else { return };
         for &unit in units {
-            if self.decision(unit).route != Route::Drop {
-                self.leave_unreviewed(unit, reason, &message);
-            }
+            self.leave_unreviewed(unit, reason, &message);
         }
     }
 

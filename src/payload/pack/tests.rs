@@ -121,16 +121,6 @@ fn no_line_of_code_reads_as_a_title() {
     }
 }
 
-#[test]
-fn a_unit_with_nothing_to_ask_is_named() {
-    let old = "def f():\n    # one\n    g()\n";
-    let changes = changed("a.py", Some(old), &old.replace("one", "two"));
-    let place = UnitRef { change: 0, unit: 0 };
-    let compressed = compress(&[place], &changes, &Tokenizer::load(), &no_secrets(), &options(Some(9)));
-    assert_eq!(compressed.nothing_left, [place]);
-    assert!(compressed.payloads.is_empty() && compressed.left_out.is_empty());
-}
-
 /// Units in each of which another edit is made.
 fn different(count: usize) -> Vec<RoutedChange> {
     let text = |changed: &str| {

@@ -10,19 +10,15 @@ fn rendered(change: &ClassifiedChange, level: Level) -> String {
     let mut text = String::new();
     for unit in &change.units {
         text.push_str(&format!("[{}]\n", unit.name));
-        match slicer.render(unit, level) {
-            Some(rendered) => {
-                for line in &rendered.around {
-                    text.push_str(&format!(" {line}\n"));
-                }
-                let from = rendered.all_added_from().map_or(String::new(), |line| format!("+{line}"));
-                text.push_str(format!("#{from} {}", rendered.title).trim_end());
-                text.push('\n');
-                for (mark, line) in rendered.marks().zip(&rendered.lines) {
-                    text.push_str(&format!("{mark}{}\n", line.text));
-                }
-            }
-            None => text.push_str("nothing left\n"),
+        let rendered = slicer.render(unit, level);
+        for line in &rendered.around {
+            text.push_str(&format!(" {line}\n"));
+        }
+        let from = rendered.all_added_from().map_or(String::new(), |line| format!("+{line}"));
+        text.push_str(format!("#{from} {}", rendered.title).trim_end());
+        text.push('\n');
+        for (mark, line) in rendered.marks().zip(&rendered.lines) {
+            text.push_str(&format!("{mark}{}\n", line.text));
         }
     }
     text
@@ -381,14 +377,10 @@ fn a_definition_that_is_new_is_one_piece() {
 }
 
 #[test]
-fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
+fn comments_alone_are_sent_where_no_proof_drops_them() {
     let old = "fn f() {\n    // one\n    a();\n}\n";
     let new = old.replace("one", "two");
-    let sound = classified("a.rs", Some(old), Some(&new));
-    insta::assert_snapshot!(rendered(&sound, Level::Slice), @r"
-    [(file)]
-    nothing left
-    ");
+    assert!(classified("a.rs", Some(old), Some(&new)).units.iter().all(|unit| unit.proved));
     let text = classified("a.unknown", Some(old), Some(&new));
     insta::assert_snapshot!(rendered(&text, Level::Slice), @r"
     [(file)]
@@ -399,7 +391,7 @@ fn comments_alone_leave_nothing_where_the_syntax_is_sound() {
     ");
     let broken = format!("{new}fn g( {{\n");
     let broken = classified("a.rs", Some(&format!("{old}fn g( {{\n")), Some(&broken));
-    assert!(!rendered(&broken, Level::Lines).contains("nothing left"));
+    assert!(rendered(&broken, Level::Lines).contains("// two"));
 }
 
 /// Lines of Python: statements at some depth, comments, docstrings, and blank ones.
@@ -445,7 +437,7 @@ proptest! {
         let redactor = Redactor::with_patterns(Vec::new());
         let slicer = Slicer::of(&change, &mut redactor.session(), false);
         for unit in &change.units {
-            let sent = slicer.render(unit, level).map_or(Vec::new(), |rendered| rendered.lines);
+            let sent = slicer.render(unit, level).lines;
             let added = sent.iter().filter(|line| matches!(line.kind, Kind::Added | Kind::Shifted));
             let numbers: Vec<u32> = added.clone().filter_map(|line| line.number).collect();
             prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "ascending, each once");
