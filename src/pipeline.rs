@@ -17,7 +17,7 @@ use crate::model::prompt::{most, overhead, render};
 use crate::model::recall::Memory;
 use crate::model::review::{Terms, review};
 use crate::payload::pack::{PackOptions, compress};
-use crate::payload::policy::{Answerer, Kind, Policy};
+use crate::payload::policy::Policy;
 use crate::payload::redact::Redactor;
 use crate::payload::route::{Reason, asked, route};
 use crate::payload::tokenizer::Tokenizer;
@@ -86,7 +86,7 @@ fn ask(
     let call = options.limits.call.map(|tokens| endpoint.without_margin(tokens));
     let pack = PackOptions {
         highest: options.highest_level,
-        documentation: options.policy.answerer(Kind::Documentation) == Answerer::Model,
+        documentation: options.policy.sends_documentation(),
         limit: limit.map(|(window, tokens)| (endpoint.without_margin(tokens), window.into())),
         units_per_request: endpoint.units_per_request(),
         tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
@@ -134,7 +134,9 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
     };
     let endpoint = options.endpoint.as_ref().filter(|_| is_asked && is_of_use && may_be_asked)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    Some(Memory::open(&options.state_directory, report, endpoint, options.highest_level, now))
+    let documentation = options.policy.sends_documentation();
+    let level = options.highest_level;
+    Some(Memory::open(&options.state_directory, report, endpoint, level, documentation, now))
 }
 
 /// The budget, where anything is to be sent, and the window with the least room. A ledger that fails

@@ -41,16 +41,23 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens the cache in `directory` for a run that asks `endpoint` about units at most at `level`.
-    /// A preview leaves no trace. `now` is in ms since the epoch.
+    /// Opens the cache in `directory` for a run that asks `endpoint` about units at most at `level`,
+    /// with their `documentation` or without. A preview leaves no trace. `now` is in ms since the epoch.
     #[must_use]
-    pub fn open(directory: &Path, report: &Report, endpoint: &Endpoint, level: Level, now: u64) -> Self {
+    pub fn open(
+        directory: &Path,
+        report: &Report,
+        endpoint: &Endpoint,
+        level: Level,
+        documentation: bool,
+        now: u64,
+    ) -> Self {
         let opened = match report.mode {
             Mode::Review => Cache::open(directory, now).map(Some),
             Mode::Preview => Cache::existing(directory, now),
         };
         let mut prompt = blake3::Hasher::new();
-        prompt.update(&FORMAT.to_le_bytes()).update(version().as_bytes());
+        prompt.update(&FORMAT.to_le_bytes()).update(version().as_bytes()).update(&[u8::from(documentation)]);
         let mut memory = Self {
             cache: None,
             mode: report.mode,

@@ -95,6 +95,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether documentation is sent with the code that it stands at.
+    #[must_use]
+    pub fn sends_documentation(&self) -> bool {
+        self.answerer(Kind::Documentation) == Answerer::Model
+    }
+
     /// Who answers a kind.
     #[must_use]
     pub fn answerer(&self, kind: Kind) -> Answerer {
