@@ -384,6 +384,9 @@ fn lines_beside_definitions_that_changed_are_judged_by_themselves() {
     let moved = ("x = f\n\n\ndef f():\n    g()\n", "def f():\n    g(1)\n\n\nx = f\n");
     assert_eq!(class("a.py", moved.0, moved.1), (Real, false));
     let hidden =
+        ("import a\nx = f\n\n\ndef f():\n    g()\n", "import a, b\n\n\ndef f():\n    g(1)\n\n\nx = f\n");
+    assert_eq!(class("a.py", hidden.0, hidden.1), (Real, false), "the import does not hide it");
+    let hidden =
         ("def f():\n    g()\n\n\nx = 1\ny = 2\n", "def f():\n    g(1)\n\n\n\"\"\"\nx = 1\n\"\"\"\ny = 2\n");
     assert_eq!(class("a.py", hidden.0, hidden.1), (Real, false));
 }

@@ -52,25 +52,29 @@ struct Divided<'a> {
 
 /// The class of a region whose streams are not equal. `hash` names the new side's stream.
 pub(super) fn compare(old: &Text<'_>, new: &Text<'_>, profile: &Profile, hash: blake3::Hash) -> Verdict {
-    let verdict = judge((old, divide(old, true)), (new, divide(new, true)), profile, hash);
-    let is_nested = |text: &Text<'_>| text.script.parts().any(|(part, _)| part.mark == Mark::Definition);
-    if verdict.class != ChangeClass::Real || !is_nested(old) && !is_nested(new) {
-        return verdict;
-    }
-    // Definitions that came or went are units of their own, and what is left may be no more than the
-    // import that they need. It is no proof: the names around it have changed.
-    let beside = judge((old, divide(old, false)), (new, divide(new, false)), profile, hash);
-    match beside.class {
+    judge((old, divide(old, true)), (new, divide(new, true)), profile, hash)
+}
+
+/// The class of a region without the definitions inside it, which are units of their own: what is left
+/// may be no more than the import that they need. It is no proof, since the names around it have changed,
+/// and only good where no line of code changed that could have moved past a definition.
+pub(super) fn compare_beside(
+    old: &Text<'_>,
+    new: &Text<'_>,
+    profile: &Profile,
+    hash: blake3::Hash,
+) -> Option<Verdict> {
+    let verdict = judge((old, divide(old, false)), (new, divide(new, false)), profile, hash);
+    let is_told = matches!(
+        verdict.class,
         ChangeClass::Import
-        | ChangeClass::ImportOrder
-        | ChangeClass::Directive
-        | ChangeClass::Documentation
-        | ChangeClass::Literal
-        | ChangeClass::Test => {
-            Verdict::unproved(beside.class, format!("{}, beside definitions that changed", beside.because))
-        }
-        _ => verdict,
-    }
+            | ChangeClass::ImportOrder
+            | ChangeClass::Directive
+            | ChangeClass::Documentation
+            | ChangeClass::Test
+    );
+    let because = format!("{}, beside definitions that changed", verdict.because);
+    is_told.then(|| Verdict::unproved(verdict.class, because))
 }
 
 fn judge(

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::compare::{Text, compare};
+use super::compare::{Text, compare, compare_beside};
 use super::imports::Imports;
 use super::trap::trap;
 use super::why_unproved;
@@ -156,6 +156,19 @@ impl<'a> Parsed<'a> {
         })
     }
 
+    /// Whether nothing but a comment of any kind or an import stands at these bytes.
+    fn is_comment_or_import(&self, extent: &Range<usize>) -> bool {
+        let Some(profile) = Profile::of(self.tree.language()) else { return false };
+        let mut node = self.tree.root().descendant_for_byte_range(extent.start, extent.end);
+        while let Some(within) = node {
+            if profile.is_comment(within.kind()) || profile.is_import(within.kind()) {
+                return true;
+            }
+            node = within.parent();
+        }
+        false
+    }
+
     /// The region around a byte, counted as in streams: 0 is the top level.
     fn region(&self, byte: usize) -> usize {
         self.outline.enclosing(byte).map_or(0, |index| index + 1)
@@ -299,6 +312,8 @@ struct Owned {
     has_text: bool,
     /// Whether one of them holds more than a plain comment.
     has_code: bool,
+    /// Whether one of them holds more than a comment or an import.
+    has_logic: bool,
     /// Whether a run of lines was replaced by another within it, so that it stands where it stood.
     anchored: bool,
     /// Other pairs that have bytes on the same lines.
@@ -419,6 +434,7 @@ impl<'a> Division<'a> {
                     }
                     own.has_text = true;
                     own.has_code |= !side.is_comment(&extent);
+                    own.has_logic |= !side.is_comment_or_import(&extent);
                     lines::touching(&side.outline, extent, |region| {
                         if of[region] != owner && !own.touched.contains(&of[region]) {
                             own.touched.push(of[region]);
@@ -521,9 +537,14 @@ impl<'a> Division<'a> {
             true => proof(differing(&before.comments, &after.comments), after.full),
             false => self.compared(old, new).unwrap_or_else(|| real("changed logic")),
         };
-        if verdict.class == ChangeClass::Real {
-            return self.reordered(pairs, proofs, owned, index).unwrap_or(verdict);
-        }
+        let verdict = match verdict.class {
+            ChangeClass::Real => match self.reordered(pairs, proofs, owned, index) {
+                Some(reordered) => return reordered,
+                None if owned.has_logic => return verdict,
+                None => self.compared_beside(old, new).unwrap_or(verdict),
+            },
+            _ => verdict,
+        };
         if !proofs.stays[index] {
             return real("moved, and changed");
         }
@@ -535,6 +556,20 @@ impl<'a> Division<'a> {
 
     /// By how much two regions differ whose streams are not equal.
     fn compared(&self, old: usize, new: usize) -> Option<Verdict> {
+        self.with_scripts(old, new, |from, to, profile, hash| Some(compare(from, to, profile, hash)))
+    }
+
+    /// The same without the definitions inside them.
+    fn compared_beside(&self, old: usize, new: usize) -> Option<Verdict> {
+        self.with_scripts(old, new, compare_beside)
+    }
+
+    fn with_scripts(
+        &self,
+        old: usize,
+        new: usize,
+        compare: impl Fn(&Text<'_>, &Text<'_>, &Profile, blake3::Hash) -> Option<Verdict>,
+    ) -> Option<Verdict> {
         let (before, after) = (self.old.as_ref()?, self.new.as_ref()?);
         let profile = Profile::of(after.tree.language())?;
         let scripts = self.scripts.get_or_init(|| {
@@ -551,6 +586,6 @@ impl<'a> Division<'a> {
         });
         let [from, to] = scripts.as_ref()?;
         let hash = self.streams()?.1.regions[new].full;
-        Some(compare(&from.text(before, old), &to.text(after, new), profile, hash))
+        compare(&from.text(before, old), &to.text(after, new), profile, hash)
     }
 }
