@@ -110,17 +110,9 @@ pub(super) static JAVASCRIPT: Profile = Profile {
         definition("pair", "", Name::Assigned("key", "value")),
     ],
     wrappers: &["export_statement", "lexical_declaration", "variable_declaration", "expression_statement"],
-    attributes: &["decorator"],
-    comments: JS_COMMENTS,
-    directives: JS_DIRECTIVES,
-    directive_starts: JS_STARTS,
-    program: JS_PROGRAM,
-    atoms: JS_ATOMS,
     line_enders: JS_LINE_ENDERS,
     imports: &["import_statement"],
-    controls: JS_CONTROLS,
-    bodies: JS_BODIES,
-    ..EMPTY
+    ..BOTH
 };
 
 pub(super) static TYPESCRIPT: Profile = Profile {
@@ -149,19 +141,19 @@ pub(super) static TYPESCRIPT: Profile = Profile {
         "variable_declaration",
         "expression_statement",
     ],
-    ..JAVASCRIPT_BASE
+    line_enders: TS_LINE_ENDERS,
+    imports: &["import_statement", "import_alias"],
+    ..BOTH
 };
 
-/// What TypeScript shares with JavaScript; a `static` cannot be named by another.
-const JAVASCRIPT_BASE: Profile = Profile {
+/// What both languages have; a `static` cannot be named by another.
+const BOTH: Profile = Profile {
     attributes: &["decorator"],
     comments: JS_COMMENTS,
     directives: JS_DIRECTIVES,
     directive_starts: JS_STARTS,
     program: JS_PROGRAM,
     atoms: JS_ATOMS,
-    line_enders: TS_LINE_ENDERS,
-    imports: &["import_statement", "import_alias"],
     controls: JS_CONTROLS,
     bodies: JS_BODIES,
     ..EMPTY
