@@ -11,6 +11,7 @@ use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
 use crate::meter::budget::Budget;
+use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Window};
 use crate::model::Endpoint;
 use crate::model::prompt::{most, overhead, render};
@@ -36,7 +37,7 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
     let mut set = collect(repository, range)?;
     let surroundings = std::mem::take(&mut set.surroundings);
     let mut report = Report::new(mode, options.attribution.clone(), set.base, set.tip);
-    report.limit = options.limits.hook;
+    report.limit = options.limits.tokens(Window::Hook);
     report.required = options.required;
 
     let parsed = parse(set, &options.parse);
@@ -83,7 +84,7 @@ fn ask(
     let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
     let (budget, limit) = budget(options, report);
     let overhead = overhead(&endpoint, tokenizer);
-    let call = options.limits.call.map(|tokens| endpoint.without_margin(tokens));
+    let call = options.limits.tokens(Window::Call).map(|tokens| endpoint.without_margin(tokens));
     let pack = PackOptions {
         highest: options.highest_level,
         documentation: options.policy.sends_documentation(),
@@ -106,6 +107,7 @@ fn ask(
         (Mode::Review, Some(budget)) => {
             let terms = Terms {
                 endpoint: &endpoint,
+                because: "first",
                 budget: &budget,
                 raw_tokens: report.totals.raw_tokens.unwrap_or(0),
                 deadline: Instant::now() + options.deadline,
@@ -142,11 +144,11 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
 /// The budget, where anything is to be sent, and the window with the least room. A ledger that fails
 /// is a barrier of its own: without it no limit can be kept.
 fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<(Window, u64)>) {
-    let hook = options.limits.hook.map(|tokens| (Window::Hook, tokens));
+    let hook = options.limits.tokens(Window::Hook).map(|tokens| (Window::Hook, tokens));
     if report.barrier.is_some() {
         return (None, hook);
     }
-    let opened = Budget::open(&options.state_directory, options.limits.clone(), options.attribution.clone());
+    let opened = Budget::open(&options.store, options.limits.clone(), options.attribution.clone());
     match opened.and_then(|budget| Ok((budget.headroom()?, budget))) {
         Ok((room, budget)) => (Some(budget.with_lease(options.deadline + GRACE)), room),
         Err(error) => {
@@ -193,5 +195,7 @@ pub struct Options {
     /// Wall time for all requests together.
     pub deadline: Duration,
     /// Where ledger and reservations are kept.
+    pub store: Place,
+    /// Where reviews and the fate of units are kept.
     pub state_directory: PathBuf,
 }

@@ -89,8 +89,12 @@ pub struct Usage {
     pub input: u64,
     /// The part of `input` that the provider read from its prompt cache.
     pub cached_input: u64,
+    /// The part of `input` that the provider wrote to its prompt cache, for which some ask more.
+    pub cache_write: u64,
     /// All output tokens, reasoning included.
     pub output: u64,
+    /// What the provider says that the request cost; none where it says nothing.
+    pub reported_cost: Option<PicoUsd>,
     /// Where the figures come from.
     pub source: UsageSource,
 }

@@ -12,12 +12,14 @@ const FLOORS: [&str; 17] = [
 ];
 
 /// Crates that one place alone may know, so that they can be replaced there.
-const SOLE_USERS: [(&str, &str); 8] = [
+const SOLE_USERS: [(&str, &str); 10] = [
     ("git2", "git"),
     ("tiktoken_rs", "payload/tokenizer.rs"),
     ("bpe_openai", "payload/tokenizer.rs"),
     ("reqwest", "model/http.rs"),
     ("rusqlite", "meter/"),
+    ("redis", "meter/"),
+    ("rustix", "meter/"),
     ("dirs", "config/"),
     ("toml_edit", "config/"),
     ("clap", "cli.rs"),

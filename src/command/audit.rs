@@ -11,6 +11,7 @@ use crate::config::{Config, Environment, read, with_token_limit};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::Repository;
+use crate::meter::Window;
 use crate::report::audit::{Applied, Audit, write};
 use crate::tokens::Grouped;
 
@@ -77,10 +78,11 @@ fn apply(
     fs::write(&path, text)
         .map_err(|source| Error::Io { action: format!("write {}", path.display()), source })?;
     // What counts is what the files say together, now that one of them says something else.
-    let in_force = Config::load(repository, environment)?.options(hook)?.limits.hook.unwrap_or(token_limit);
+    let limits = Config::load(repository, environment)?.options(hook)?.limits;
+    let in_force = limits.tokens(Window::Hook).unwrap_or(token_limit);
     let because = if in_force == token_limit {
         None
-    } else if config.user.limits.hook_tokens == Some(in_force) {
+    } else if config.user.limits.own.hook_tokens == Some(in_force) {
         Some(format!("`hook_tokens` in {} is lower", config.user_path.display()))
     } else {
         Some(format!("{LOCAL_FILE} says so"))

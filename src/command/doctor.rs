@@ -123,7 +123,7 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
     }
     tiers(&config, list)?;
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    match Budget::open(&config.state_directory, Limits::default(), config.attribution(Hook::PreCommit)) {
+    match Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit)) {
         Ok(_) => list.ok("ledger", config.state_directory.display())?,
         Err(error) => list.fail("ledger", error)?,
     }

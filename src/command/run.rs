@@ -154,7 +154,7 @@ fn reports(
     for range in ranges {
         let report = pipeline::run(repository, range, mode, options)?;
         let taken = report.totals.used_tokens + report.totals.reserved_tokens;
-        options.limits.hook = options.limits.hook.map(|limit| limit.saturating_sub(taken));
+        options.limits = std::mem::take(&mut options.limits).after(taken);
         options.deadline = end.saturating_duration_since(Instant::now());
         reports.push(report);
     }

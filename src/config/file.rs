@@ -10,6 +10,7 @@ use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
 use crate::meter::price::{Price, PriceError};
+use crate::meter::{Limit, Scope, Unit, Window};
 use crate::model::dialect::Dialect;
 use crate::payload::Level;
 use crate::payload::policy::{Answerer, Kind};
@@ -62,10 +63,25 @@ pub struct Tier {
     pub model: String,
 }
 
-/// Ceilings that no repository can raise. Tokens count input and output.
+/// Ceilings that no repository can raise: the user's own over everything, and those of repositories,
+/// teams and stages by their names, where `"*"` is each one that has no table of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "WrittenLimits")]
 pub struct UserLimits {
+    /// Of the user.
+    pub own: Ceilings,
+    /// Of repositories.
+    pub repository: BTreeMap<String, Ceilings>,
+    /// Of teams.
+    pub team: BTreeMap<String, Ceilings>,
+    /// Of the stages of a pipeline.
+    pub stage: BTreeMap<String, Ceilings>,
+}
+
+/// Ceilings of one scope. Tokens count input and output.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ceilings {
     /// Tokens of one request.
     pub call_tokens: Option<u64>,
     /// Tokens of one hook run.
@@ -78,6 +94,56 @@ pub struct UserLimits {
     pub day_usd: Option<Usd>,
     /// Money of one month (UTC).
     pub month_usd: Option<Usd>,
+}
+
+impl Ceilings {
+    /// Each ceiling that is set, as a limit of `scope`.
+    pub fn limits(self, scope: Scope) -> impl Iterator<Item = Limit> {
+        let tokens = [
+            (Window::Call, self.call_tokens),
+            (Window::Hook, self.hook_tokens),
+            (Window::Day, self.day_tokens),
+            (Window::Month, self.month_tokens),
+        ];
+        let money = [(Window::Day, self.day_usd), (Window::Month, self.month_usd)];
+        let tokens = tokens.into_iter().map(|(window, most)| (window, Unit::Tokens, most));
+        let money =
+            money.into_iter().map(|(window, most)| (window, Unit::Money, most.map(|usd| usd.amount().0)));
+        tokens
+            .chain(money)
+            .filter_map(move |(window, unit, most)| Some(Limit { window, scope, unit, most: most? }))
+    }
+}
+
+/// `[limits]` with its tables: serde cannot both flatten a struct and refuse unknown keys.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLimits {
+    call_tokens: Option<u64>,
+    hook_tokens: Option<u64>,
+    day_tokens: Option<u64>,
+    month_tokens: Option<u64>,
+    day_usd: Option<Usd>,
+    month_usd: Option<Usd>,
+    #[serde(default)]
+    repository: BTreeMap<String, Ceilings>,
+    #[serde(default)]
+    team: BTreeMap<String, Ceilings>,
+    #[serde(default)]
+    stage: BTreeMap<String, Ceilings>,
+}
+
+impl From<WrittenLimits> for UserLimits {
+    fn from(written: WrittenLimits) -> Self {
+        let WrittenLimits { call_tokens, hook_tokens, day_tokens, month_tokens, day_usd, month_usd, .. } =
+            written;
+        Self {
+            own: Ceilings { call_tokens, hook_tokens, day_tokens, month_tokens, day_usd, month_usd },
+            repository: written.repository,
+            team: written.team,
+            stage: written.stage,
+        }
+    }
 }
 
 /// A price in USD per million tokens.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::file::{
-    BASELINE_FILE, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier, Usd, UserFile,
+    BASELINE_FILE, Ceilings, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
+    UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, packs, read};
@@ -18,7 +19,8 @@ use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
-use crate::meter::{Attribution, Limits};
+use crate::meter::store::Place;
+use crate::meter::{Attribution, Limits, Scope};
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
 use crate::payload::policy::Policy;
@@ -129,6 +131,7 @@ impl Config {
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
         let (endpoint, barrier) = self.reviewer(section)?;
+        let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
         let policy = Policy {
             rules_only: is_mute.then(|| "no tier is named for this hook: rules only".to_owned()),
@@ -140,17 +143,18 @@ impl Config {
             rules: self.rules(false)?,
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
-            limits: self.limits(section),
+            limits: self.limits(section, &attribution),
             alerts: Thresholds {
                 min_compression: self.repository.alerts.min_compression.map(|ratio| ratio.0),
                 max_payload_tokens: self.repository.alerts.max_payload_tokens,
             },
-            attribution: self.attribution(hook),
+            attribution,
             endpoint,
             ask_anew: false,
             barrier,
             required: section.required.unwrap_or(false),
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
+            store: self.store(),
             state_directory: self.state_directory.clone(),
         })
     }
@@ -163,6 +167,8 @@ impl Config {
             branch: self.branch.clone(),
             team: self.user.team.clone(),
             hook: hook.as_str().to_owned(),
+            stage: "local".to_owned(),
+            ..Attribution::default()
         }
     }
 
@@ -281,17 +287,27 @@ impl Config {
     }
 
     /// A repository lowers its user's ceilings, and cannot raise them.
-    fn limits(&self, section: &HookSection) -> Limits {
+    fn limits(&self, section: &HookSection, attribution: &Attribution) -> Limits {
         let user = &self.user.limits;
+        let tables =
+            [(Scope::Repository, &user.repository), (Scope::Team, &user.team), (Scope::Stage, &user.stage)];
+        let of_name = tables.into_iter().filter_map(|(scope, table)| {
+            let name = attribution.scope(scope)?;
+            Some((scope, *table.get(name).or_else(|| table.get("*"))?))
+        });
         let asked = section.token_limit.unwrap_or(TOKEN_LIMIT);
-        Limits {
-            call: user.call_tokens,
-            hook: Some(user.hook_tokens.map_or(asked, |ceiling| ceiling.min(asked))),
-            day: user.day_tokens,
-            month: user.month_tokens,
-            day_usd: user.day_usd.map(Usd::amount),
-            month_usd: user.month_usd.map(Usd::amount),
-        }
+        let own = Ceilings {
+            hook_tokens: Some(user.own.hook_tokens.map_or(asked, |ceiling| ceiling.min(asked))),
+            ..user.own
+        };
+        let all = std::iter::once((Scope::User, own)).chain(of_name);
+        Limits::new(all.flat_map(|(scope, ceilings)| ceilings.limits(scope)).collect())
+    }
+
+    /// Where reservations and the ledger are kept.
+    #[must_use]
+    pub fn store(&self) -> Place {
+        Place { directory: self.state_directory.clone() }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;

@@ -2,15 +2,15 @@
 //! of it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::calendar::resets;
 use super::denial::Denial;
 use super::price::Price;
-use super::store::sqlite::SqliteStore;
-use super::store::{Admission, Clock, LedgerRow, Request, Settlement, Store, StoreError, Totals};
-use super::{Attribution, Limits, Unit, Window};
+use super::store::{
+    Admission, Clock, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError, Totals,
+};
+use super::{Attribution, Limit, Limits, Scope, Unit, Window};
 use crate::tokens::{PicoUsd, Usage, UsageSource};
 
 /// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
@@ -40,6 +40,12 @@ pub struct Estimate {
     pub model: String,
     /// For the ledger.
     pub tier: String,
+    /// Input tokens as counted, without the margin that is in `input`.
+    pub counted_input: u64,
+    /// Why this endpoint is asked, for the ledger.
+    pub because: String,
+    /// How the endpoint's breaker stands, for the ledger.
+    pub breaker: &'static str,
     /// Tokens of `git diff -U3` of the units in this request, for the ledger. 0 where not counted.
     pub raw_tokens: u64,
     /// Tokens of code in this request, for the ledger.
@@ -133,6 +139,8 @@ pub struct RunTotals {
 pub struct WindowState {
     /// Which one.
     pub window: Window,
+    /// Whose.
+    pub scope: Scope,
     /// What the figures count: tokens or pico-USD.
     pub unit: Unit,
     /// Its limit, if it has one.
@@ -146,12 +154,12 @@ pub struct WindowState {
 }
 
 impl Budget {
-    /// Opens the store at `directory` (made if it is missing), and resolves what dead processes left.
+    /// Opens the store at `place` (made if it is missing), and resolves what dead processes left.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
-    pub fn open(directory: &Path, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
-        Self::open_with_clock(directory, limits, attribution, Box::new(system_clock))
+    pub fn open(place: &Place, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
+        Self::open_with_clock(place, limits, attribution, Box::new(system_clock))
     }
 
     /// [`open`](Self::open) with another clock.
@@ -159,13 +167,12 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub(super) fn open_with_clock(
-        directory: &Path,
+        place: &Place,
         limits: Limits,
         attribution: Attribution,
         clock: Clock,
     ) -> Result<Self, BudgetError> {
-        let store = SqliteStore::open(directory, &random_id(), clock)?;
-        Self::over(Box::new(store), limits, attribution)
+        Self::over(place.open(&random_id(), clock)?, limits, attribution)
     }
 
     /// A budget over a store that was opened for this hook run alone.
@@ -217,18 +224,13 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn headroom(&self) -> Result<Option<(Window, u64)>, BudgetError> {
-        let totals = self.store.totals()?;
-        let windows = [
-            (Window::Hook, self.limits.hook, totals.run),
-            (Window::Day, self.limits.day, totals.day),
-            (Window::Month, self.limits.month, totals.month),
-        ];
-        Ok(windows
-            .into_iter()
-            .filter_map(|(window, limit, totals)| {
-                Some((window, limit?.saturating_sub(totals.used).saturating_sub(totals.reserved)))
-            })
-            .min_by_key(|&(_, left)| left))
+        let totals = self.store.totals(&self.attribution)?;
+        let lasting = |limit: &&Limit| limit.unit == Unit::Tokens && limit.window != Window::Call;
+        let left = self.limits.iter().filter(lasting).filter_map(|limit| {
+            let totals = totals.of(limit.window, limit.scope)?;
+            Some((limit.window, limit.most.saturating_sub(totals.used).saturating_sub(totals.reserved)))
+        });
+        Ok(left.min_by_key(|&(_, left)| left))
     }
 
     /// What this run has taken so far.
@@ -236,40 +238,83 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn run_totals(&self) -> Result<RunTotals, BudgetError> {
-        let Totals { used, reserved, used_cost, unpriced, .. } = self.store.totals()?.run;
+        let Totals { used, reserved, used_cost, unpriced, .. } = self.store.totals(&self.attribution)?.run;
         Ok(RunTotals { used, reserved, cost: (unpriced == 0).then_some(used_cost) })
     }
 
-    /// The windows of this run, the day and the month, with or without a limit.
+    /// The windows of this run and of its scopes' days and months, in tokens and in money, with or
+    /// without a limit.
     ///
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn windows(&self) -> Result<Vec<WindowState>, BudgetError> {
-        let totals = self.store.totals()?;
+        let totals = self.store.totals(&self.attribution)?;
         let (tomorrow, next_month) = resets(totals.time);
-        let tokens = |window, limit, totals: Totals, resets_at| WindowState {
-            window,
-            unit: Unit::Tokens,
-            limit,
-            used: totals.used,
-            reserved: totals.reserved,
-            resets_at,
-        };
-        let money = |window, limit: Option<PicoUsd>, totals: Totals, resets_at| WindowState {
-            window,
-            unit: Unit::Money,
-            limit: limit.map(|limit| limit.0),
-            used: totals.used_cost.0,
-            reserved: totals.reserved_cost.0,
-            resets_at,
-        };
-        Ok(vec![
-            tokens(Window::Hook, self.limits.hook, totals.run, None),
-            tokens(Window::Day, self.limits.day, totals.day, tomorrow),
-            tokens(Window::Month, self.limits.month, totals.month, next_month),
-            money(Window::Day, self.limits.day_usd, totals.day, tomorrow),
-            money(Window::Month, self.limits.month_usd, totals.month, next_month),
-        ])
+        let mut states = Vec::new();
+        for unit in [Unit::Tokens, Unit::Money] {
+            for window in [Window::Hook, Window::Day, Window::Month] {
+                for scope in Scope::ALL {
+                    let Some(totals) = totals.of(window, scope) else { continue };
+                    let is_this =
+                        |limit: &&Limit| (limit.window, limit.scope, limit.unit) == (window, scope, unit);
+                    let (used, reserved) = match unit {
+                        Unit::Tokens => (totals.used, totals.reserved),
+                        Unit::Money => (totals.used_cost.0, totals.reserved_cost.0),
+                    };
+                    let limit = self.limits.iter().find(is_this).map(|limit| limit.most);
+                    let resets_at = match window {
+                        Window::Day => tomorrow,
+                        Window::Month => next_month,
+                        Window::Call | Window::Hook => None,
+                    };
+                    states.push(WindowState { window, scope, unit, limit, used, reserved, resets_at });
+                }
+            }
+        }
+        Ok(states)
+    }
+
+    /// Puts a request on the ledger that is not made, with the code of the reason.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn refuse(&self, estimate: &Estimate, outcome: &str) -> Result<(), BudgetError> {
+        let id = random_id();
+        let request = Request { id: &id, attribution: &self.attribution, estimate, lease: self.lease };
+        Ok(self.store.refuse(&request, outcome)?)
+    }
+
+    /// See [`Store::experience`].
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn experience(
+        &self,
+        provider: &str,
+        model: &str,
+        most: usize,
+    ) -> Result<Vec<Experience>, BudgetError> {
+        Ok(self.store.experience(provider, model, most)?)
+    }
+
+    /// See [`Store::update`].
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn update(
+        &self,
+        cell: &str,
+        change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
+    ) -> Result<(), BudgetError> {
+        Ok(self.store.update(cell, change)?)
+    }
+
+    /// See [`Store::cells`].
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, BudgetError> {
+        Ok(self.store.cells(prefix)?)
     }
 
     /// All requests of `since` (ms since the epoch) or later, of all runs, oldest first.
@@ -341,7 +386,8 @@ impl Open<'_> {
                 self.price.map(|price| price.upper_bound(self.input, self.output)),
             ),
         };
-        let settlement = Settlement { full: charge == Charge::Full, usage, cost, outcome, latency };
+        let settlement =
+            Settlement { full: charge == Charge::Full, usage, cost, energy: None, outcome, latency };
         self.budget.store.settle(&self.id, &settlement)?;
         Ok(cost)
     }

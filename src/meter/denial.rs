@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::budget::Estimate;
-use super::store::{Totals, WindowTotals};
-use super::{Limits, Unit, Window};
+use super::store::WindowTotals;
+use super::{Limit, Limits, Scope, Unit, Window};
 use crate::tokens::{Grouped, PicoUsd};
 
 /// Why a request was denied.
@@ -14,6 +14,8 @@ pub enum Denial {
     Limit {
         /// The window whose limit it is.
         window: Window,
+        /// Whom the limit counts for.
+        scope: Scope,
         /// What the figures count.
         unit: Unit,
         /// Used in the window.
@@ -34,7 +36,8 @@ impl Denial {
     #[must_use]
     pub fn code(&self) -> String {
         match self {
-            Self::Limit { window, .. } => format!("budget:{}", window.as_str()),
+            Self::Limit { window, scope: Scope::User, .. } => format!("budget:{}", window.as_str()),
+            Self::Limit { window, scope, .. } => format!("budget:{}:{}", window.as_str(), scope.as_str()),
             Self::Unpriced => "unpriced".to_owned(),
         }
     }
@@ -42,7 +45,7 @@ impl Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Limit { window, unit, used, reserved, asked, limit } = *self else {
+        let Self::Limit { window, scope, unit, used, reserved, asked, limit } = *self else {
             return f.write_str(
                 "a limit in money is set, and the price of the model is unknown: give its price, or limit tokens alone",
             );
@@ -56,7 +59,8 @@ impl fmt::Display for Denial {
             other => other.as_str(),
         };
         let tokens = if unit == Unit::Tokens { " tokens" } else { "" };
-        write!(f, "the {whose}'s limit of {}{tokens} would be crossed: ", amount(limit))?;
+        let of = if scope == Scope::User { String::new() } else { format!(" for the {}", scope.as_str()) };
+        write!(f, "the {whose}'s limit of {}{tokens}{of} would be crossed: ", amount(limit))?;
         if window != Window::Call {
             write!(f, "{} used, {} reserved, ", amount(used), amount(reserved))?;
         }
@@ -66,36 +70,21 @@ impl fmt::Display for Denial {
 }
 
 /// Judges a request against what its windows count for: the one place where a limit is compared.
-/// The narrowest window that would be crossed is named, tokens before money.
+/// The first limit that would be crossed is named.
 pub(super) fn judge(estimate: &Estimate, limits: &Limits, totals: &WindowTotals) -> Option<Denial> {
-    let asked = estimate.tokens();
-    let tokens = [
-        (Window::Call, limits.call, Totals::default()),
-        (Window::Hook, limits.hook, totals.run),
-        (Window::Day, limits.day, totals.day),
-        (Window::Month, limits.month, totals.month),
-    ];
-    for (window, limit, Totals { used, reserved, .. }) in tokens {
-        if let Some(limit) = limit
-            && used.saturating_add(reserved).saturating_add(asked) > limit
-        {
-            return Some(Denial::Limit { window, unit: Unit::Tokens, used, reserved, asked, limit });
-        }
-    }
-    let money = [(Window::Day, limits.day_usd, totals.day), (Window::Month, limits.month_usd, totals.month)];
-    for (window, limit, totals) in money {
-        let Some(limit) = limit else { continue };
-        let Some(asked) = estimate.cost() else { return Some(Denial::Unpriced) };
-        // What costs nothing crosses no limit in money, not even one that is crossed already.
-        if asked > PicoUsd::ZERO && totals.used_cost + totals.reserved_cost + asked > limit {
-            return Some(Denial::Limit {
-                window,
-                unit: Unit::Money,
-                used: totals.used_cost.0,
-                reserved: totals.reserved_cost.0,
-                asked: asked.0,
-                limit: limit.0,
-            });
+    for &Limit { window, scope, unit, most: limit } in limits.iter() {
+        let Some(totals) = totals.of(window, scope) else { continue };
+        let (used, reserved, asked) = match unit {
+            Unit::Tokens => (totals.used, totals.reserved, estimate.tokens()),
+            Unit::Money => match estimate.cost() {
+                None => return Some(Denial::Unpriced),
+                // What costs nothing crosses no limit in money, not even one that is crossed already.
+                Some(PicoUsd::ZERO) => continue,
+                Some(cost) => (totals.used_cost.0, totals.reserved_cost.0, cost.0),
+            },
+        };
+        if used.saturating_add(reserved).saturating_add(asked) > limit {
+            return Some(Denial::Limit { window, scope, unit, used, reserved, asked, limit });
         }
     }
     None

@@ -155,7 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn usage(input: u64, cached_input: u64, output: u64) -> Usage {
-        Usage { input, cached_input, output, source: UsageSource::Reported }
+        Usage { input, cached_input, output, source: UsageSource::Reported, ..Usage::default() }
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl Client {
             cached_input: 0,
             output: request.max_output_tokens,
             source: UsageSource::Estimated,
+            ..Usage::default()
         });
         if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
             return Err(fault.short_read(usage, request.prompt_tokens));

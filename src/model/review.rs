@@ -16,6 +16,9 @@ use crate::report::progress::Progress;
 pub struct Terms<'a> {
     /// Whom to ask.
     pub endpoint: &'a Endpoint,
+    /// Why this endpoint and no other, for the ledger: `first`, `failover:local:breaker`,
+    /// `escalated:local`.
+    pub because: &'a str,
     /// Who pays.
     pub budget: &'a Budget,
     /// Tokens of `git diff -U3` of the run, which the ledger divides among the requests.
@@ -61,7 +64,7 @@ fn is_lasting(reason: Reason) -> bool {
 }
 
 fn ask(client: &Client, request: &Request, payload: &Payload, terms: &Terms<'_>, raw_tokens: u64) -> Answer {
-    let estimate = estimate(request, payload, terms.endpoint, raw_tokens);
+    let estimate = estimate(request, payload, terms, raw_tokens);
     let permit = match terms.budget.reserve(&estimate).and_then(Reservation::dispatch) {
         Ok(permit) => permit,
         Err(error) => return Answer::Unreviewed { reason: denial(&error), message: error.to_string() },
@@ -86,7 +89,8 @@ fn ask(client: &Client, request: &Request, payload: &Payload, terms: &Terms<'_>,
 
 /// What a request may take at the most: its counted input with a margin for tokenizers that are
 /// not ours, and all the output it asks for.
-fn estimate(request: &Request, payload: &Payload, endpoint: &Endpoint, raw_tokens: u64) -> Estimate {
+fn estimate(request: &Request, payload: &Payload, terms: &Terms<'_>, raw_tokens: u64) -> Estimate {
+    let endpoint = terms.endpoint;
     Estimate {
         input: endpoint.with_margin(request.input_tokens),
         output: request.max_output_tokens,
@@ -94,6 +98,9 @@ fn estimate(request: &Request, payload: &Payload, endpoint: &Endpoint, raw_token
         provider: endpoint.provider.clone(),
         model: endpoint.model.clone(),
         tier: endpoint.tier.clone(),
+        counted_input: request.input_tokens,
+        because: terms.because.to_owned(),
+        breaker: "closed",
         raw_tokens,
         payload_tokens: payload.tokens(),
         payload_hash: blake3::hash(request.body.as_bytes()).to_hex().to_string(),

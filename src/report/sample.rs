@@ -87,6 +87,7 @@ pub(super) fn report(files: &[(&str, &str)], rules: &RuleSet) -> Report {
         branch: Some("main".to_owned()),
         team: None,
         hook: "pre-commit".to_owned(),
+        ..Attribution::default()
     };
     let mut report = Report::new(Mode::Review, attribution, None, Tip::Index);
     report.findings = check(&changes, &Surroundings::default(), rules).findings;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::meter::{Unit, Window};
+use crate::tokens::PicoUsd;
 use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
@@ -158,7 +160,8 @@ output = 10
 #[test]
 fn without_files_the_defaults_hold_and_no_model_is_asked() {
     let options = Place::new(None).load().unwrap().options(Hook::PrePush).unwrap();
-    assert_eq!(options.limits, Limits { hook: Some(TOKEN_LIMIT), ..Limits::default() });
+    assert_eq!(options.limits.tokens(Window::Hook), Some(TOKEN_LIMIT));
+    assert_eq!(options.limits.iter().count(), 1);
     assert_eq!(options.deadline, DEADLINE);
     assert_eq!(options.attribution.branch.as_deref(), Some("main"));
     assert!(options.endpoint.is_none() && !options.required);
@@ -180,8 +183,9 @@ fn a_repository_lowers_limits_and_cannot_raise_them() {
         let text = format!("[hooks.pre-commit]\ntoken_limit = {written}\n");
         let config = Place::new(Some(USER)).with(REPOSITORY_FILE, &text).load().unwrap();
         let limits = config.options(Hook::PreCommit).unwrap().limits;
-        assert_eq!((limits.hook, limits.day), (Some(limit), Some(9_000)));
-        assert_eq!(limits.month_usd.unwrap().as_usd(), 20.0);
+        assert_eq!((limits.tokens(Window::Hook), limits.tokens(Window::Day)), (Some(limit), Some(9_000)));
+        let money = limits.iter().find(|limit| limit.unit == Unit::Money).unwrap();
+        assert_eq!((money.window, PicoUsd(money.most).as_usd()), (Window::Month, 20.0));
     }
 }
 
@@ -194,7 +198,7 @@ fn the_local_file_overrides_key_by_key_and_widens_exclusions() {
         )
         .with(LOCAL_FILE, "[hooks.pre-commit]\ndeadline = \"500ms\"\n[exclude]\npaths = [\"b/**\"]\n");
     let options = place.load().unwrap().options(Hook::PreCommit).unwrap();
-    assert_eq!(options.limits.hook, Some(7));
+    assert_eq!(options.limits.tokens(Window::Hook), Some(7));
     assert_eq!(options.deadline, Duration::from_millis(500));
     assert!(options.classify.excluded.is_match("a/x") && options.classify.excluded.is_match("b/x"));
 }

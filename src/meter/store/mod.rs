@@ -9,12 +9,13 @@ mod presence;
 #[cfg(test)]
 mod properties;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::budget::Estimate;
 use super::denial::Denial;
-use super::{Attribution, Limits};
+use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
 
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
@@ -61,17 +62,75 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn reap(&self) -> Result<u64, StoreError>;
 
-    /// What this run, the day and the month have used and hold.
+    /// Puts a request on the ledger that is not made, with the code of the reason as its outcome.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn totals(&self) -> Result<WindowTotals, StoreError>;
+    fn refuse(&self, request: &Request<'_>, outcome: &str) -> Result<(), StoreError>;
+
+    /// What this run, and the days and months of its scopes, have used and hold.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError>;
 
     /// All requests reserved at or after `since` (ms since the epoch), oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// What the last `most` requests to a model that reported its usage were counted to take, and
+    /// took; newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn experience(&self, provider: &str, model: &str, most: usize) -> Result<Vec<Experience>, StoreError>;
+
+    /// Reads, changes and writes a cell, a small text that all processes share, as one step. `change`
+    /// is given the store's time (ms since the epoch) and the text, none in a cell that was never
+    /// written; what it returns is written, none leaves the cell as it is. It may be called more
+    /// than once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn update(
+        &self,
+        cell: &str,
+        change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
+    ) -> Result<(), StoreError>;
+
+    /// The names and texts of all cells whose name begins with `prefix`, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The state directory of the user.
+    pub directory: PathBuf,
+}
+
+impl Place {
+    /// Opens the store for the hook run `run`.
+    ///
+    /// # Errors
+    /// [`StoreError`], with what to do about it.
+    pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?))
+    }
+}
+
+/// What one request was counted to take, and took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experience {
+    /// Input tokens as hookgate's own tokenizer counts them, without a margin.
+    pub counted: u64,
+    /// Input tokens as the provider reported them.
+    pub reported: u64,
 }
 
 /// A request to hold.
@@ -106,6 +165,8 @@ pub struct Settlement<'a> {
     pub usage: Usage,
     /// What that costs; none where the price is unknown.
     pub cost: Option<PicoUsd>,
+    /// What the electricity cost; none where that is not known.
+    pub energy: Option<PicoUsd>,
     /// `ok` or the code of a reason.
     pub outcome: &'a str,
     /// From dispatch to settlement.
@@ -128,16 +189,37 @@ pub struct Totals {
 }
 
 /// What the windows at `time` count for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WindowTotals {
     /// Now, in ms since the epoch; never before a time seen earlier.
     pub time: u64,
     /// This hook run.
     pub run: Totals,
+    /// The scopes that it belongs to.
+    pub scopes: BTreeMap<Scope, ScopeTotals>,
+}
+
+/// What a scope's day and month count for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScopeTotals {
     /// The UTC day.
     pub day: Totals,
     /// The UTC month.
     pub month: Totals,
+}
+
+impl WindowTotals {
+    /// What a window counts for; none where the run belongs to no such scope.
+    #[must_use]
+    pub fn of(&self, window: Window, scope: Scope) -> Option<Totals> {
+        let scope = self.scopes.get(&scope)?;
+        Some(match window {
+            Window::Call => Totals::default(),
+            Window::Hook => self.run,
+            Window::Day => scope.day,
+            Window::Month => scope.month,
+        })
+    }
 }
 
 /// Where a request stands.
@@ -209,8 +291,18 @@ pub struct LedgerRow {
     pub usage: Option<RecordedUsage>,
     /// Its cost, or while it is open the most it can cost; none where the price is unknown.
     pub cost: Option<PicoUsd>,
-    /// Where the price comes from: `user`, `local`, `unknown`.
+    /// Where the price comes from, with the table's date where it is from a table: `user`, `local`,
+    /// `unknown`, `reported`, `embedded 2026-11-01`.
     pub price_source: String,
+    /// What the electricity of a model on this machine cost; none where the user's file does not say.
+    pub energy: Option<PicoUsd>,
+    /// Input tokens as counted, without the margin that is reserved.
+    pub counted_input: u64,
+    /// Why this endpoint was asked: `first`, `retry:unreachable`, `failover:local:breaker`,
+    /// `escalated:local`.
+    pub because: String,
+    /// How the endpoint's breaker stood: `closed`, `open`, `probe`.
+    pub breaker: String,
     /// Tokens of the plain diff of its units; 0 where not counted.
     pub raw_tokens: u64,
     /// Tokens of the code in it.
@@ -230,6 +322,8 @@ pub struct RecordedUsage {
     pub input: u64,
     /// The part of them that the provider read from its cache.
     pub cached_input: u64,
+    /// The part of them that the provider wrote to its cache.
+    pub cache_write: u64,
     /// All output tokens.
     pub output: u64,
     /// Who says so: `reported`, `counted`, `estimated`.

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::sqlite::SqliteStore;
 use super::*;
 use crate::meter::price::{Price, PriceSource};
+use crate::meter::{Limit, Unit};
 use crate::tokens::UsageSource;
 
 const DAY_MS: u64 = 86_400_000;
@@ -27,14 +28,16 @@ const MONTHS: [u64; 6] = [
 const LEASE: Duration = Duration::from_secs(150);
 const PRICE: Price =
     Price { input: PicoUsd(2), cached_input: PicoUsd(1), output: PicoUsd(3), source: PriceSource::User };
-const LIMITS: Limits = Limits {
-    call: Some(900),
-    hook: Some(2500),
-    day: Some(4000),
-    month: Some(6000),
-    day_usd: Some(PicoUsd(9000)),
-    month_usd: None,
-};
+fn limits() -> Limits {
+    let limit = |window, unit, most| Limit { window, scope: Scope::User, unit, most };
+    Limits::new(vec![
+        limit(Window::Call, Unit::Tokens, 900),
+        limit(Window::Hook, Unit::Tokens, 2500),
+        limit(Window::Day, Unit::Tokens, 4000),
+        limit(Window::Month, Unit::Tokens, 6000),
+        limit(Window::Day, Unit::Money, 9000),
+    ])
+}
 const RUNS: usize = 3;
 
 #[derive(Clone, Debug)]
@@ -214,6 +217,9 @@ fn estimate(input: u64, output: u64, price: Option<Price>) -> Estimate {
         provider: "p".into(),
         model: "m".into(),
         tier: "t".into(),
+        counted_input: input,
+        because: "first".into(),
+        breaker: "closed",
         raw_tokens: 0,
         payload_tokens: 0,
         payload_hash: String::new(),
@@ -230,7 +236,7 @@ fn apply(system: &mut System, model: &mut Model, step: &Step, index: usize) -> R
             let estimate = estimate(input, output, price);
             let attribution = Attribution::default();
             let request = Request { id: &id, attribution: &attribution, estimate: &estimate, lease: LEASE };
-            let admission = store.reserve(&request, &LIMITS).unwrap();
+            let admission = store.reserve(&request, &limits()).unwrap();
             let tokens = input + output;
             let cost = price.map(|price| price.input.0 * input + price.output.0 * output);
             let admitted = model.admits(name, tokens, cost);
@@ -266,10 +272,17 @@ fn apply(system: &mut System, model: &mut Model, step: &Step, index: usize) -> R
             let Some(store) = system.owner(row) else { return Ok(()) };
             let part = |amount: u64| if full { amount } else { amount * permille / 1000 };
             let (input, output) = (part(row.input), part(row.output));
-            let usage = Usage { input, cached_input: 0, output, source: UsageSource::Reported };
+            let usage =
+                Usage { input, cached_input: 0, output, source: UsageSource::Reported, ..Usage::default() };
             let cost = row.price.map(|price| price.input.0 * input + price.output.0 * output);
-            let settlement =
-                Settlement { full, usage, cost: cost.map(PicoUsd), outcome: "ok", latency: None };
+            let settlement = Settlement {
+                full,
+                usage,
+                cost: cost.map(PicoUsd),
+                energy: None,
+                outcome: "ok",
+                latency: None,
+            };
             let accepted = store.settle(&row.id, &settlement).is_ok();
             prop_assert_eq!(
                 accepted,
@@ -318,7 +331,8 @@ fn agree(system: &System, model: &Model) -> Result<(), TestCaseError> {
     // I5: a later reservation never falls into an earlier window.
     prop_assert!(ledger.windows(2).all(|pair| pair[0].day <= pair[1].day));
     for (name, store) in &system.runs {
-        let WindowTotals { run, day, month, .. } = store.totals().unwrap();
+        let WindowTotals { run, scopes, .. } = store.totals(&Attribution::default()).unwrap();
+        let ScopeTotals { day, month } = scopes[&Scope::User];
         prop_assert_eq!([&run, &day, &month].map(totals), model.windows(name));
     }
     Ok(())
@@ -360,7 +374,8 @@ proptest! {
     fn no_history_of_truthful_estimates_crosses_a_limit(steps in history(1000)) {
         play(&steps, |system| {
             for (_, store) in &system.runs {
-                let WindowTotals { run, day, month, .. } = store.totals().unwrap();
+                let WindowTotals { run, scopes, .. } = store.totals(&Attribution::default()).unwrap();
+        let ScopeTotals { day, month } = scopes[&Scope::User];
                 prop_assert!(run.used + run.reserved <= 2500);
                 prop_assert!(day.used + day.reserved <= 4000);
                 prop_assert!(month.used + month.reserved <= 6000);

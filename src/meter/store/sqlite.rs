@@ -16,11 +16,13 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_params, params};
 
 use super::presence::{self, Presence};
-use super::{Admission, Clock, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals};
-use crate::meter::Limits;
+use super::{
+    Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals,
+};
 use crate::meter::calendar;
 use crate::meter::denial::judge;
 use crate::meter::price::PriceSource;
+use crate::meter::{Attribution, Limits};
 use crate::tokens::PicoUsd;
 
 /// How long a step waits for other processes' steps.
@@ -155,12 +157,12 @@ impl SqliteStore {
         connection
             .prepare_cached(
                 "INSERT INTO requests
-                 (id, run, state, time, day, month, lease, repository, branch, team, hook, provider, model, tier,
-                  estimate_input, estimate_output, tokens, cost, price_source, raw_tokens, payload_tokens,
+                 (id, run, state, time, day, month, lease, repository, branch, team, hook, user, stage, ci_run,
+                  labels, counted_input, because, breaker, provider, model, tier, estimate_input, estimate_output, tokens, cost, price_source, raw_tokens, payload_tokens,
                   payload_hash, outcome)
                  VALUES
-                 (:id, :run, :state, :time, :day, :month, :lease, :repository, :branch, :team, :hook, :provider,
-                  :model, :tier, :estimate_input, :estimate_output, :tokens, :cost, :price_source, :raw_tokens,
+                 (:id, :run, :state, :time, :day, :month, :lease, :repository, :branch, :team, :hook, :user,
+                  :stage, :ci_run, :labels, :counted_input, :because, :breaker, :provider, :model, :tier, :estimate_input, :estimate_output, :tokens, :cost, :price_source, :raw_tokens,
                   :payload_tokens, :payload_hash, :outcome)",
             )?
             .execute(named_params! {
@@ -175,6 +177,13 @@ impl SqliteStore {
                 ":branch": attribution.branch,
                 ":team": attribution.team,
                 ":hook": attribution.hook,
+                ":user": attribution.user,
+                ":stage": attribution.stage,
+                ":ci_run": attribution.ci_run,
+                ":labels": serde_json::to_string(&attribution.labels).unwrap_or_default(),
+                ":counted_input": rows::signed(estimate.counted_input),
+                ":because": estimate.because,
+                ":breaker": estimate.breaker,
                 ":provider": estimate.provider,
                 ":model": estimate.model,
                 ":tier": estimate.tier,
@@ -205,7 +214,7 @@ impl Store for SqliteStore {
         self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
             let abandoned = self.abandoned(transaction)?;
             rows::resolve(transaction, &abandoned)?;
-            let totals = rows::totals(transaction, self.now(transaction)?, &self.run)?;
+            let totals = rows::totals(transaction, self.now(transaction)?, &self.run, request.attribution)?;
             let denial = judge(request.estimate, limits, &totals);
             let code = denial.map(|denial| denial.code());
             self.insert(transaction, totals.time, request, code.as_deref())?;
@@ -255,15 +264,47 @@ impl Store for SqliteStore {
         })
     }
 
-    fn totals(&self) -> Result<WindowTotals, StoreError> {
+    fn refuse(&self, request: &Request<'_>, outcome: &str) -> Result<(), StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Immediate, |transaction| {
+            self.insert(transaction, self.now(transaction)?, request, Some(outcome))
+        })
+    }
+
+    fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError> {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
-            rows::totals(transaction, self.now(transaction)?, &self.run)
+            rows::totals(transaction, self.now(transaction)?, &self.run, attribution)
         })
     }
 
     fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError> {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
             rows::ledger(transaction, since)
+        })
+    }
+
+    fn experience(&self, provider: &str, model: &str, most: usize) -> Result<Vec<Experience>, StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            rows::experience(transaction, provider, model, most)
+        })
+    }
+
+    fn update(
+        &self,
+        cell: &str,
+        change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
+    ) -> Result<(), StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Immediate, |transaction| {
+            let text = rows::cell(transaction, cell)?;
+            if let Some(text) = change(self.now(transaction)?, text.as_deref()) {
+                rows::write_cell(transaction, cell, &text)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            rows::cells(transaction, prefix)
         })
     }
 }

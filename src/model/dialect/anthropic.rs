@@ -100,7 +100,13 @@ mod tests {
         let body = r#"{"type":"message","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"{}"}],
             "stop_reason":"end_turn","usage":{"input_tokens":100,"cache_creation_input_tokens":20,
             "cache_read_input_tokens":700,"cache_creation":{"ephemeral_5m_input_tokens":20},"output_tokens":64}}"#;
-        let usage = Usage { input: 820, cached_input: 700, output: 64, source: UsageSource::Reported };
+        let usage = Usage {
+            input: 820,
+            cached_input: 700,
+            output: 64,
+            source: UsageSource::Reported,
+            ..Usage::default()
+        };
         let expected = Answer { text: "{}".to_owned(), usage: Some(usage), finish: Finish::Complete };
         assert_eq!(answer(body), Ok(expected));
     }

@@ -156,7 +156,13 @@ const PLAUSIBLE_TOKENS: u64 = 10_000_000;
 fn reported(input: u64, cached_input: u64, output: u64) -> Option<Usage> {
     let possible =
         (1..=PLAUSIBLE_TOKENS).contains(&input) && cached_input <= input && output <= PLAUSIBLE_TOKENS;
-    possible.then_some(Usage { input, cached_input, output, source: UsageSource::Reported })
+    possible.then_some(Usage {
+        input,
+        cached_input,
+        output,
+        source: UsageSource::Reported,
+        ..Usage::default()
+    })
 }
 
 /// Serialises a request. Structs keep their fields in order, so equal questions give equal bytes.

@@ -116,7 +116,13 @@ mod tests {
     #[test]
     fn cached_and_reasoning_tokens_are_parts_of_the_whole() {
         let answer = reply(r#"{"message":{"content":"{}","refusal":null},"finish_reason":"stop"}"#).unwrap();
-        let usage = Usage { input: 812, cached_input: 500, output: 64, source: UsageSource::Reported };
+        let usage = Usage {
+            input: 812,
+            cached_input: 500,
+            output: 64,
+            source: UsageSource::Reported,
+            ..Usage::default()
+        };
         assert_eq!(answer, Answer { text: "{}".to_owned(), usage: Some(usage), finish: Finish::Complete });
     }
 

@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::meter::store::{LedgerRow, RecordedUsage, Settlement, State, Totals, WindowTotals};
-use crate::meter::{Attribution, calendar};
+use crate::meter::store::{
+    Experience, LedgerRow, RecordedUsage, ScopeTotals, Settlement, State, Totals, WindowTotals,
+};
+use crate::meter::{Attribution, Scope, calendar};
 use crate::tokens::{PicoUsd, Usage, UsageSource};
 
 /// A request that is neither finished nor given back.
@@ -67,9 +69,16 @@ pub(super) fn resolve(connection: &Connection, abandoned: &[Open]) -> rusqlite::
                 cached_input: 0,
                 output: row.estimate_output,
                 source: UsageSource::Estimated,
+                ..Usage::default()
             };
-            let settlement =
-                Settlement { full: true, usage, cost: row.cost, outcome: "abandoned", latency: None };
+            let settlement = Settlement {
+                full: true,
+                usage,
+                cost: row.cost,
+                energy: None,
+                outcome: "abandoned",
+                latency: None,
+            };
             finish(connection, &row.id, &settlement)?;
         }
     }
@@ -91,13 +100,13 @@ pub(super) fn finish(
     id: &str,
     settlement: &Settlement<'_>,
 ) -> rusqlite::Result<usize> {
-    let Settlement { full, usage, cost, outcome, latency } = *settlement;
+    let Settlement { full, usage, cost, energy, outcome, latency } = *settlement;
     let state = if full { State::ChargedFull } else { State::Settled };
     let latency = latency.map(|latency| i64::try_from(latency.as_millis()).unwrap_or(i64::MAX));
     connection
         .prepare_cached(
             "UPDATE requests SET state = ?2, used_input = ?3, used_cached = ?4, used_output = ?5, usage_source = ?6,
-                    tokens = ?7, cost = ?8, outcome = ?9, latency_ms = ?10
+                    tokens = ?7, cost = ?8, outcome = ?9, latency_ms = ?10, used_cache_write = ?11, energy = ?12
              WHERE id = ?1",
         )?
         .execute(params![
@@ -111,25 +120,46 @@ pub(super) fn finish(
             cost.map(|cost| signed(cost.0)),
             outcome,
             latency,
+            signed(usage.cache_write),
+            energy.map(|energy| signed(energy.0)),
         ])
 }
 
-/// Sums what the run and the windows at `time` count for.
-pub(super) fn totals(connection: &Connection, time: u64, run: &str) -> rusqlite::Result<WindowTotals> {
+/// Sums what the run and the windows at `time` count for. All rows are the user's.
+pub(super) fn totals(
+    connection: &Connection,
+    time: u64,
+    run: &str,
+    attribution: &Attribution,
+) -> rusqlite::Result<WindowTotals> {
     let mut totals = WindowTotals { time, ..WindowTotals::default() };
     let mut of_run = connection.prepare_cached("SELECT state, tokens, cost FROM requests WHERE run = ?1")?;
     let mut rows = of_run.query([run])?;
     while let Some(row) = rows.next()? {
         add(&mut totals.run, row)?;
     }
+    let named = Scope::ALL.into_iter().filter_map(|scope| Some((scope, attribution.scope(scope)?)));
+    let named: Vec<_> = named.collect();
+    totals.scopes = named.iter().map(|&(scope, _)| (scope, ScopeTotals::default())).collect();
     let (today, month) = calendar::window_ids(time);
-    let mut of_month =
-        connection.prepare_cached("SELECT state, tokens, cost, day FROM requests WHERE month = ?1")?;
+    let mut of_month = connection.prepare_cached(
+        "SELECT state, tokens, cost, day, repository, team, stage FROM requests WHERE month = ?1",
+    )?;
     let mut rows = of_month.query([month])?;
     while let Some(row) = rows.next()? {
-        add(&mut totals.month, row)?;
-        if row.get_ref(3)?.as_str()? == today {
-            add(&mut totals.day, row)?;
+        let is_today = row.get_ref(3)?.as_str()? == today;
+        for &(scope, name) in &named {
+            let belongs = match scope {
+                Scope::User => true,
+                Scope::Repository => row.get_ref(4)?.as_str()? == name,
+                Scope::Team => row.get_ref(5)?.as_str_or_null()? == Some(name),
+                Scope::Stage => row.get_ref(6)?.as_str()? == name,
+            };
+            let Some(totals) = totals.scopes.get_mut(&scope).filter(|_| belongs) else { continue };
+            add(&mut totals.month, row)?;
+            if is_today {
+                add(&mut totals.day, row)?;
+            }
         }
     }
     Ok(totals)
@@ -161,7 +191,8 @@ pub(super) fn ledger(connection: &Connection, since: u64) -> rusqlite::Result<Ve
         .prepare(
             "SELECT id, run, state, time, day, repository, branch, team, hook, provider, model, tier,
                     estimate_input, estimate_output, used_input, used_cached, used_output, usage_source,
-                    cost, price_source, raw_tokens, payload_tokens, payload_hash, latency_ms, outcome
+                    cost, price_source, raw_tokens, payload_tokens, payload_hash, latency_ms, outcome,
+                    user, stage, ci_run, labels, counted_input, because, breaker, used_cache_write, energy
              FROM requests WHERE time >= ?1 ORDER BY time, rowid",
         )?
         .query_map([signed(since)], ledger_row)?
@@ -174,6 +205,7 @@ fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
         Some(source) => Some(RecordedUsage {
             input: count(row, "used_input")?,
             cached_input: count(row, "used_cached")?,
+            cache_write: optional(row, "used_cache_write")?.unwrap_or(0),
             output: count(row, "used_output")?,
             source,
         }),
@@ -189,6 +221,10 @@ fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
             branch: row.get("branch")?,
             team: row.get("team")?,
             hook: row.get("hook")?,
+            user: row.get("user")?,
+            stage: row.get("stage")?,
+            ci_run: row.get("ci_run")?,
+            labels: serde_json::from_str(row.get_ref("labels")?.as_str()?).unwrap_or_default(),
         },
         provider: row.get("provider")?,
         model: row.get("model")?,
@@ -198,12 +234,58 @@ fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
         usage,
         cost: optional(row, "cost")?.map(PicoUsd),
         price_source: row.get("price_source")?,
+        energy: optional(row, "energy")?.map(PicoUsd),
+        counted_input: count(row, "counted_input")?,
+        because: row.get("because")?,
+        breaker: row.get("breaker")?,
         raw_tokens: count(row, "raw_tokens")?,
         payload_tokens: count(row, "payload_tokens")?,
         payload_hash: row.get("payload_hash")?,
         latency_ms: optional(row, "latency_ms")?,
         outcome: row.get("outcome")?,
     })
+}
+
+/// See [`Store::experience`](crate::meter::store::Store::experience).
+pub(super) fn experience(
+    connection: &Connection,
+    provider: &str,
+    model: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<Experience>> {
+    connection
+        .prepare_cached(
+            "SELECT counted_input, used_input FROM requests
+             WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0
+             ORDER BY time DESC, rowid DESC LIMIT ?3",
+        )?
+        .query_map(params![provider, model, signed(most as u64)], |row| {
+            Ok(Experience { counted: count(row, 0)?, reported: count(row, 1)? })
+        })?
+        .collect()
+}
+
+/// The text of a cell.
+pub(super) fn cell(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT text FROM cells WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Writes a cell.
+pub(super) fn write_cell(connection: &Connection, name: &str, text: &str) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO cells (name, text) VALUES (?1, ?2)")?
+        .execute([name, text])
+}
+
+/// See [`Store::cells`](crate::meter::store::Store::cells).
+pub(super) fn cells(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    connection
+        .prepare_cached("SELECT name, text FROM cells WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name")?
+        .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn count(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<u64> {

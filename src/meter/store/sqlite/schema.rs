@@ -13,7 +13,7 @@ use crate::meter::store::StoreError;
 const APPLICATION: i64 = 0x686b_6774;
 
 /// The version that this program reads and writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// The first SQLite without the WAL-reset bug, which corrupts databases that several processes
 /// write. Our journal mode is not subject to it, but a library of that age is not the one that this
@@ -34,6 +34,10 @@ CREATE TABLE requests (
     branch TEXT,
     team TEXT,
     hook TEXT NOT NULL,
+    user TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    ci_run TEXT,
+    labels TEXT NOT NULL,               -- a JSON object of strings
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
     tier TEXT NOT NULL,
@@ -50,11 +54,18 @@ CREATE TABLE requests (
     payload_tokens INTEGER NOT NULL,
     payload_hash TEXT NOT NULL,
     latency_ms INTEGER,
-    outcome TEXT
+    outcome TEXT,
+    counted_input INTEGER NOT NULL,     -- estimate_input without its margin
+    because TEXT NOT NULL,              -- why this endpoint
+    breaker TEXT NOT NULL,
+    used_cache_write INTEGER,           -- part of used_input
+    energy INTEGER                      -- pico-USD of electricity
 ) STRICT;
 CREATE INDEX requests_time ON requests (time);
 CREATE INDEX requests_run ON requests (run, state, tokens, cost);
-CREATE INDEX requests_month ON requests (month, day, state, tokens, cost);
+CREATE INDEX requests_month ON requests (month, day, repository, team, stage, state, tokens, cost);
+CREATE INDEX requests_model ON requests (provider, model, time) WHERE usage_source = 'reported';
+CREATE TABLE cells (name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_open ON requests (run) WHERE state IN ('reserved', 'dispatched');
 ";
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::meter::budget::{Budget, BudgetError, Charge, Estimate};
+use crate::meter::budget::{Budget, BudgetError, Charge, Estimate, WindowState};
 use crate::meter::denial::Denial;
 use crate::meter::price::Price;
-use crate::meter::{Unit, Window};
+use crate::meter::store::Place;
+use crate::meter::{Limit, Scope, Unit, Window};
 use crate::tokens::{Usage, UsageSource};
 
 /// 2026-11-30T23:59:59.000Z, a second before day and month end.
@@ -23,10 +24,21 @@ fn request_of(tokens: u64) -> Estimate {
         provider: "openai".into(),
         model: "gpt".into(),
         tier: "remote".into(),
+        counted_input: tokens,
+        because: "first".into(),
+        breaker: "closed",
         raw_tokens: 1810,
         payload_tokens: 402,
         payload_hash: "hash".into(),
     }
+}
+
+fn limit(window: Window, unit: Unit, most: u64) -> Limit {
+    Limit { window, scope: Scope::User, unit, most }
+}
+
+fn tokens(window: Window, most: u64) -> Limits {
+    Limits::new(vec![limit(window, Unit::Tokens, most)])
 }
 
 fn priced(tokens: u64, price: Price) -> Estimate {
@@ -34,7 +46,17 @@ fn priced(tokens: u64, price: Price) -> Estimate {
 }
 
 fn used(input: u64) -> Charge {
-    Charge::Usage(Usage { input, cached_input: 0, output: 0, source: UsageSource::Reported })
+    Charge::Usage(Usage {
+        input,
+        cached_input: 0,
+        output: 0,
+        source: UsageSource::Reported,
+        ..Usage::default()
+    })
+}
+
+fn place(directory: &Path) -> Place {
+    Place { directory: directory.to_path_buf() }
 }
 
 fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
@@ -42,7 +64,16 @@ fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
 }
 
 fn budget(directory: &Path, limits: Limits) -> Budget {
-    Budget::open_with_clock(directory, limits, Attribution::default(), Box::new(|| LATE)).unwrap()
+    Budget::open_with_clock(&place(directory), limits, Attribution::default(), Box::new(|| LATE)).unwrap()
+}
+
+fn window(budget: &Budget, window: Window) -> WindowState {
+    *budget
+        .windows()
+        .unwrap()
+        .iter()
+        .find(|state| state.window == window && state.scope == Scope::User)
+        .unwrap()
 }
 
 #[test]
@@ -80,14 +111,15 @@ fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 #[test]
 fn damage_within_the_ledger_stops_the_budget() {
     let directory = tempfile::tempdir().unwrap();
-    let limits = Limits { day: Some(1000), ..Limits::default() };
+    let limits = tokens(Window::Day, 1000);
     drop(budget(directory.path(), limits.clone()).reserve(&request_of(10)).unwrap());
     let path = directory.path().join("ledger.sqlite");
     let mut bytes = fs::read(&path).unwrap();
     // All but the header and the schema's first page.
     bytes[4096..].fill(0xA5);
     fs::write(&path, bytes).unwrap();
-    let opened = Budget::open_with_clock(directory.path(), limits, Attribution::default(), Box::new(|| LATE));
+    let opened =
+        Budget::open_with_clock(&place(directory.path()), limits, Attribution::default(), Box::new(|| LATE));
     let failed = opened.and_then(|budget| budget.reserve(&request_of(10)).map(drop));
     assert!(matches!(&failed, Err(BudgetError::Store(message)) if message.contains("damaged")), "{failed:?}");
 }
@@ -107,7 +139,7 @@ fn a_newer_ledger_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();
     store.lock().connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 3, known: 2, .. })));
 }
 
 #[test]
@@ -160,7 +192,7 @@ fn racing_runs_never_overspend() {
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let limits = Limits { day: Some(LIMIT), ..Limits::default() };
+                let limits = tokens(Window::Day, LIMIT);
                 // SQLite's waiting is not fair: on a slow disk a thread may lose more often than 5
                 // seconds allow.
                 let patience = Duration::from_secs(120);
@@ -184,7 +216,7 @@ fn racing_runs_never_overspend() {
         }
     });
     assert_eq!(sent.load(Ordering::SeqCst), LIMIT);
-    let day = budget(directory.path(), Limits::default()).windows().unwrap()[1];
+    let day = window(&budget(directory.path(), Limits::default()), Window::Day);
     assert_eq!((day.used, day.reserved), (LIMIT, 0));
 }
 
@@ -196,11 +228,13 @@ fn midnight_does_not_move_a_charge() {
         let time = Arc::clone(&time);
         Box::new(move || time.load(Ordering::SeqCst))
     };
-    let limits = Limits { day: Some(100), month: Some(100), ..Limits::default() };
-    let budget = Budget::open_with_clock(directory.path(), limits, Attribution::default(), clock).unwrap();
+    let limits =
+        Limits::new(vec![limit(Window::Day, Unit::Tokens, 100), limit(Window::Month, Unit::Tokens, 100)]);
+    let budget =
+        Budget::open_with_clock(&place(directory.path()), limits, Attribution::default(), clock).unwrap();
     let dispatched = budget.reserve(&request_of(100)).unwrap().dispatch().unwrap();
-    assert_eq!(budget.windows().unwrap()[1].resets_at, Some(LATE + 1000));
-    assert_eq!(budget.windows().unwrap()[2].resets_at, Some(LATE + 1000));
+    assert_eq!(window(&budget, Window::Day).resets_at, Some(LATE + 1000));
+    assert_eq!(window(&budget, Window::Month).resets_at, Some(LATE + 1000));
     time.store(LATE + 5000, Ordering::SeqCst);
     dispatched.settle(used(90), "ok", Duration::from_millis(40)).unwrap();
     assert_eq!(budget.headroom().unwrap(), Some((Window::Day, 100)));
@@ -219,7 +253,7 @@ fn midnight_does_not_move_a_charge() {
 #[test]
 fn money_is_a_limit_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
-    let limits = Limits { day_usd: Some(PicoUsd::from_usd(0.01)), ..Limits::default() };
+    let limits = Limits::new(vec![limit(Window::Day, Unit::Money, PicoUsd::from_usd(0.01).0)]);
     let budget = budget(directory.path(), limits);
     let dear = Price::per_million(100.0, None, 100.0).unwrap();
     let dispatched = budget.reserve(&priced(100, dear)).unwrap().dispatch().unwrap();
@@ -242,7 +276,7 @@ fn money_is_a_limit_of_its_own() {
 #[test]
 fn what_is_dropped_is_resolved_by_its_state() {
     let directory = tempfile::tempdir().unwrap();
-    let budget = budget(directory.path(), Limits { hook: Some(4000), ..Limits::default() });
+    let budget = budget(directory.path(), tokens(Window::Hook, 4000));
     drop(budget.reserve(&request_of(1000)).unwrap());
     assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 4000)));
     drop(budget.reserve(&request_of(1000)).unwrap().dispatch().unwrap());
@@ -271,17 +305,18 @@ fn a_late_settlement_replaces_a_full_charge_once() {
     store.reserve(&request, &Limits::default()).unwrap();
     store.dispatch("a", Duration::ZERO).unwrap();
     assert_eq!(store.reap().unwrap(), 1);
-    assert_eq!(store.totals().unwrap().day.used, 1000);
+    assert_eq!(store.totals(&attribution).unwrap().scopes[&Scope::User].day.used, 1000);
     let settlement = |input| Settlement {
         full: false,
-        usage: Usage { input, cached_input: 0, output: 0, source: UsageSource::Reported },
+        usage: Usage { input, cached_input: 0, output: 0, source: UsageSource::Reported, ..Usage::default() },
         cost: None,
+        energy: None,
         outcome: "ok",
         latency: None,
     };
     store.settle("a", &settlement(1200)).unwrap();
     store.settle("a", &settlement(1)).unwrap();
-    assert_eq!(store.totals().unwrap().day.used, 1200);
+    assert_eq!(store.totals(&attribution).unwrap().scopes[&Scope::User].day.used, 1200);
     assert!(matches!(store.release("a"), Err(StoreError::Transition { state: "settled", .. })));
     assert!(matches!(store.dispatch("b", BUSY), Err(StoreError::Transition { state: "unknown", .. })));
 }
@@ -293,7 +328,7 @@ fn a_call_above_its_limit_is_denied_whatever_is_left() {
     let estimate = request_of(501);
     let attribution = Attribution::default();
     let request = Request { id: "a", attribution: &attribution, estimate: &estimate, lease: BUSY };
-    let limits = Limits { call: Some(500), ..Limits::default() };
+    let limits = tokens(Window::Call, 500);
     let denial = store.reserve(&request, &limits).unwrap();
     let Admission::Denied(denial @ Denial::Limit { asked: 501, .. }) = denial else { panic!("{denial:?}") };
     assert_eq!(denial.code(), "budget:call");
