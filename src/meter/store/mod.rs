@@ -105,6 +105,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// What a user should know of this store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn about(&self) -> Result<About, StoreError>;
+}
+
+/// What a user should know of a store, for `hookgate doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its path or address, without secrets.
+    pub place: String,
+    /// What it is and what it promises, a few words each: `SQLite 3.51.3`.
+    pub facts: Vec<String>,
+    /// What keeps it from its promise, a sentence each, with what to do.
+    pub warnings: Vec<String>,
 }
 
 /// Where a store is.

@@ -17,7 +17,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_pa
 
 use super::presence::{self, Presence};
 use super::{
-    Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals,
+    About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
+    WindowTotals,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;
@@ -306,6 +307,14 @@ impl Store for SqliteStore {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
             rows::cells(transaction, prefix)
         })
+    }
+
+    fn about(&self) -> Result<About, StoreError> {
+        let journal: String = self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            transaction.pragma_query_value(None, "journal_mode", |row| row.get(0))
+        })?;
+        let facts = vec![format!("SQLite {}", rusqlite::version()), format!("journal mode {journal}")];
+        Ok(About { place: self.path.display().to_string(), facts, warnings: Vec::new() })
     }
 }
 
