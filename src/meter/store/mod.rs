@@ -29,10 +29,11 @@ pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 /// at all.
 pub trait Store: Send + Sync {
     /// Holds `request` in all windows, or in none; a denial is put on the ledger too. What dead
-    /// runs held is given back first.
+    /// runs held is given back first. A second reservation of a held request holds nothing more.
     ///
     /// # Errors
-    /// [`StoreError`]: then nothing is held.
+    /// [`StoreError`]: then nothing is held. [`StoreError::Transition`] for a request that was
+    /// denied, sent or given back before.
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError>;
 
     /// Marks a reserved request as sent, and renews its lease.
