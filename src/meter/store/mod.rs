@@ -5,6 +5,7 @@
 //! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
 
 pub mod sqlite;
+pub(crate) mod redis;
 mod presence;
 #[cfg(test)]
 mod properties;
@@ -17,6 +18,8 @@ use super::budget::Estimate;
 use super::denial::Denial;
 use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
+
+pub use self::redis::{Address, AddressError, Fault, Namespace, Password, Server};
 
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
 /// backwards, whatever this says.
@@ -130,6 +133,9 @@ pub struct About {
 pub struct Place {
     /// The state directory of the user.
     pub directory: PathBuf,
+    /// The server that keeps it instead, shared by many machines. The directory then holds only what
+    /// this machine remembers of it.
+    pub redis: Option<Server>,
 }
 
 impl Place {
@@ -415,6 +421,14 @@ pub enum StoreError {
         state: &'static str,
         /// The step asked for.
         step: &'static str,
+    },
+    /// The server does not keep limits now.
+    #[error("the store at {place}: {fault}")]
+    Redis {
+        /// Its address, without a password.
+        place: String,
+        /// What is wrong with it, and what to do.
+        fault: Fault,
     },
     /// Anything else that the database reports.
     #[error("{path}: {reason}", path = path.display())]
