@@ -392,6 +392,18 @@ pub enum StoreError {
         /// For how long it was waited for, in ms.
         waited_ms: u128,
     },
+    /// Locks cannot be trusted where it is.
+    #[error(
+        "{path} is on a network file system ({kind}), where locks cannot be trusted; \
+         set `[state] directory` in your configuration to a directory on a disk of this machine",
+        path = path.display()
+    )]
+    Network {
+        /// The database.
+        path: PathBuf,
+        /// Which kind.
+        kind: String,
+    },
     /// It can be read only.
     #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]
     ReadOnly {
