@@ -32,10 +32,11 @@ pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 /// at all.
 pub trait Store: Send + Sync {
     /// Holds `request` in all windows, or in none; a denial is put on the ledger too. What dead
-    /// runs held is given back first.
+    /// runs held is given back first. A second reservation of a held request holds nothing more.
     ///
     /// # Errors
-    /// [`StoreError`]: then nothing is held.
+    /// [`StoreError`]: then nothing is held. [`StoreError::Transition`] for a request that was
+    /// denied, sent or given back before.
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError>;
 
     /// Marks a reserved request as sent, and renews its lease.
@@ -406,6 +407,18 @@ pub enum StoreError {
         path: PathBuf,
         /// For how long it was waited for, in ms.
         waited_ms: u128,
+    },
+    /// Locks cannot be trusted where it is.
+    #[error(
+        "{path} is on a network file system ({kind}), where locks cannot be trusted; \
+         set `[state] directory` in your configuration to a directory on a disk of this machine",
+        path = path.display()
+    )]
+    Network {
+        /// The database.
+        path: PathBuf,
+        /// Which kind.
+        kind: String,
     },
     /// It can be read only.
     #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]

@@ -4,6 +4,7 @@
 //! synchronisation: a deferred transaction that turns into a writer would fail at once instead of
 //! waiting, and a few small transactions a run gain nothing from a write-ahead log.
 
+mod filesystem;
 mod schema;
 mod rows;
 #[cfg(test)]
@@ -212,14 +213,25 @@ impl Store for SqliteStore {
             inner.presence = Some(presence);
         }
         self.sweep()?;
-        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+        let known = self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
             let abandoned = self.abandoned(transaction)?;
             rows::resolve(transaction, &abandoned)?;
+            if let Some(state) = rows::state(transaction, request.id)? {
+                return Ok(Err(state));
+            }
             let totals = rows::totals(transaction, self.now(transaction)?, &self.run, request.attribution)?;
             let denial = judge(request.estimate, limits, &totals);
             let code = denial.map(|denial| denial.code());
             self.insert(transaction, totals.time, request, code.as_deref())?;
-            Ok(denial.map_or(Admission::Granted, Admission::Denied))
+            Ok(Ok(denial.map_or(Admission::Granted, Admission::Denied)))
+        })?;
+        known.or_else(|state| match state {
+            State::Reserved => Ok(Admission::Granted),
+            ended => Err(StoreError::Transition {
+                id: request.id.to_owned(),
+                state: ended.as_str(),
+                step: "reserved",
+            }),
         })
     }
 
