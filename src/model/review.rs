@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Endpoint;
 use super::http::{AskError, Client};
 use super::prompt::Request;
+use super::reply::Reply;
 use crate::meter::budget::{Budget, BudgetError, Charge, Estimate, Reservation};
 use crate::meter::denial::Denial;
 use crate::payload::Payload;
@@ -80,8 +81,8 @@ fn ask(client: &Client, request: &Request, payload: &Payload, terms: &Terms<'_>,
     let _ = permit.settle(charge, outcome, elapsed);
     match reply {
         Ok(reply) => {
-            let (findings, dropped, usage) = (reply.findings, reply.dropped, reply.usage);
-            Answer::Reviewed { findings, dropped, usage, elapsed }
+            let Reply { findings, dropped, unsure, usage } = reply;
+            Answer::Reviewed { findings, dropped, unsure, usage, elapsed }
         }
         Err(error) => unreviewed(&error),
     }

@@ -18,7 +18,7 @@ fn soon() -> Instant {
 
 fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, AskError> {
     let payload = payload();
-    let request = prompt::render(&payload, endpoint, &Tokenizer::load());
+    let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
     Client::new(endpoint)?.exchange(&request, &payload, endpoint, deadline)
 }
 
@@ -72,7 +72,7 @@ fn a_finding_arrives_with_what_the_provider_counted() {
         assert_eq!(reply.usage.cached_input, cached);
         assert_eq!(provider.served_tokens(), reply.usage.total());
         // What is reserved covers what the other side counts.
-        let request = prompt::render(&payload(), &endpoint, &Tokenizer::load());
+        let request = prompt::render(&payload(), &endpoint, false, &Tokenizer::load());
         assert!(request.input_tokens >= received.tokens);
         assert_eq!(received.body, request.body);
     }
