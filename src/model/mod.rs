@@ -6,6 +6,7 @@ pub mod dialect;
 pub mod http;
 pub mod review;
 mod fault;
+mod gateway;
 pub mod reply;
 pub mod recall;
 
@@ -30,6 +31,8 @@ pub struct Endpoint {
     pub key: Option<ApiKey>,
     /// What its tokens cost; none where it is unknown.
     pub price: Option<Price>,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to.
+    pub gateway: bool,
 }
 
 /// Why nothing is sent to an address.
@@ -96,6 +99,7 @@ impl Endpoint {
             model: "none".to_owned(),
             key: None,
             price: None,
+            gateway: false,
         }
     }
 
