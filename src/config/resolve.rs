@@ -80,21 +80,13 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let user_path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
-        let user = match environment.user_file() {
-            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
-            None => None,
-        }
-        .unwrap_or_default();
+        let (user_path, user, state_directory) = users_own(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
         };
         let asked = written(REPOSITORY_FILE)?.overridden_by(written(LOCAL_FILE)?);
 
-        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
-        let state_directory =
-            user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -109,6 +101,27 @@ impl Config {
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
             branch: repository.branch(),
+        })
+    }
+
+    /// Reads the user's file alone, for what concerns no repository.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
+        let (user_path, user, state_directory) = users_own(environment)?;
+        Ok(Self {
+            user,
+            user_path,
+            repository: RepositoryFile::default(),
+            baseline: None,
+            consent: Consent::NotNeeded,
+            record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            state_directory,
+            environment: environment.clone(),
+            work_tree: environment.directory.clone(),
+            name: String::new(),
+            branch: None,
         })
     }
 
@@ -288,6 +301,18 @@ impl Config {
 
     /// A repository lowers its user's ceilings, and cannot raise them.
     fn limits(&self, section: &HookSection, attribution: &Attribution) -> Limits {
+        let asked = section.token_limit.unwrap_or(TOKEN_LIMIT);
+        let ceiling = self.user.limits.own.hook_tokens;
+        self.ceilings(Some(ceiling.map_or(asked, |ceiling| ceiling.min(asked))), attribution)
+    }
+
+    /// What the user's file allows a run that belongs to no hook.
+    #[must_use]
+    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
+        self.ceilings(self.user.limits.own.hook_tokens, attribution)
+    }
+
+    fn ceilings(&self, hook_tokens: Option<u64>, attribution: &Attribution) -> Limits {
         let user = &self.user.limits;
         let tables =
             [(Scope::Repository, &user.repository), (Scope::Team, &user.team), (Scope::Stage, &user.stage)];
@@ -295,11 +320,7 @@ impl Config {
             let name = attribution.scope(scope)?;
             Some((scope, *table.get(name).or_else(|| table.get("*"))?))
         });
-        let asked = section.token_limit.unwrap_or(TOKEN_LIMIT);
-        let own = Ceilings {
-            hook_tokens: Some(user.own.hook_tokens.map_or(asked, |ceiling| ceiling.min(asked))),
-            ..user.own
-        };
+        let own = Ceilings { hook_tokens, ..user.own };
         let all = std::iter::once((Scope::User, own)).chain(of_name);
         Limits::new(all.flat_map(|(scope, ceilings)| ceilings.limits(scope)).collect())
     }
@@ -371,6 +392,19 @@ impl Config {
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
         globs("[exclude] paths", self.repository.exclude.paths.iter())
     }
+}
+
+/// Where the user's file is or would be, what it says, and where state is kept.
+fn users_own(environment: &Environment) -> Result<(PathBuf, UserFile, PathBuf), ConfigError> {
+    let path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
+    let user = match environment.user_file() {
+        Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
+        None => None,
+    }
+    .unwrap_or_default();
+    let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
+    let state = user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+    Ok((path, user, state))
 }
 
 /// The globs of a key.
