@@ -11,6 +11,7 @@ use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
 use crate::meter::budget::Budget;
+use crate::meter::cache::shared::Team;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Window};
 use crate::model::Endpoint;
@@ -138,7 +139,8 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let documentation = options.policy.sends_documentation();
     let level = options.highest_level;
-    Some(Memory::open(&options.state_directory, report, endpoint, level, documentation, now))
+    let team = options.team.as_ref();
+    Some(Memory::open(&options.state_directory, team, report, endpoint, level, documentation, now))
 }
 
 /// The budget, where anything is to be sent, and the window with the least room. A ledger that fails
@@ -198,4 +200,6 @@ pub struct Options {
     pub store: Place,
     /// Where reviews and the fate of units are kept.
     pub state_directory: PathBuf,
+    /// Where a team shares its reviews; none where it does not.
+    pub team: Option<Team>,
 }
