@@ -194,6 +194,30 @@ impl Config {
         })
     }
 
+    /// Reads the user's file alone, for what concerns no repository.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
+        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
+        Ok(Self {
+            user,
+            user_path,
+            repository: RepositoryFile::default(),
+            local_hooks: Hooks::default(),
+            labels,
+            baseline: None,
+            consent: Consent::NotNeeded,
+            record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            state_directory,
+            environment: environment.clone(),
+            work_tree: environment.directory.clone(),
+            name: String::new(),
+            branch: None,
+        })
+    }
+
     /// The same without the findings that the repository knows of.
     #[must_use]
     pub fn without_baseline(self) -> Self {
@@ -238,6 +262,7 @@ impl Config {
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
+            team: None,
         })
     }
 
@@ -407,6 +432,13 @@ impl Config {
             Some((model, provider)) if self.described(tier, model, provider).is_local() => Step::Here,
             Some(_) => Step::Away,
         }
+    }
+
+    /// What the user's file allows a run that belongs to no hook.
+    #[must_use]
+    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
+        let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
+        Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
     }
 
     /// The limits in force for a run of `hook`, and what sets each of them.

@@ -10,6 +10,7 @@ mod gateway;
 pub mod reply;
 pub mod recall;
 pub mod tiers;
+pub mod detect;
 
 use crate::meter::price::Price;
 use crate::report::ModelName;

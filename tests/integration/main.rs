@@ -12,6 +12,7 @@ mod commit;
 mod coverage;
 mod fix;
 mod limits;
+mod models;
 mod moves;
 mod output;
 mod packs;
