@@ -55,11 +55,9 @@ impl RedisServer {
         if is_tls {
             command.args(["--port", "0"]);
         }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("redis-server cannot be run ({error}): install it, the tests need it on the PATH"))?;
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| {
+            format!("redis-server cannot be run ({error}): install it, the tests need it on the PATH")
+        })?;
         let mut log = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut said = String::new();
         loop {
@@ -68,7 +66,7 @@ impl RedisServer {
                 let _ = child.wait();
                 return Err(format!("redis-server ended:\n{said}"));
             }
-            if said[before..].contains("Ready to accept connections") {
+            if said[before..].contains("eady to accept connections") {
                 break;
             }
         }
