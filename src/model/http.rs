@@ -47,7 +47,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -78,7 +78,7 @@ impl Client {
         endpoint: &Endpoint,
         _permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         self.exchange(request, payload, endpoint, deadline)
     }
 
@@ -88,7 +88,7 @@ impl Client {
         payload: &Payload,
         endpoint: &Endpoint,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, deadline)?;
         let status = response.status();
@@ -123,7 +123,7 @@ impl Client {
         request: &Request,
         endpoint: &Endpoint,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;
