@@ -6,8 +6,8 @@ use std::time::Duration;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::file::{
-    BASELINE_FILE, Ceilings, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
-    UserFile,
+    BASELINE_FILE, Ceilings, Failover, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile,
+    Tier, UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, packs, read};
@@ -21,6 +21,7 @@ use crate::git::Repository;
 use crate::meter::price::Price;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Scope};
+use crate::model::tiers::Tiers;
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
 use crate::payload::policy::Policy;
@@ -72,6 +73,22 @@ pub enum Unusable {
     /// Nothing may be sent to its provider.
     #[error("cannot be used: {0}")]
     Refused(crate::model::EndpointError),
+    /// It would take code farther than a tier before it.
+    #[error("{0}, and a tier before it {1}: failover = \"any\" in the hook's section allows it")]
+    StepsUp(&'static str, &'static str),
+}
+
+/// How far a tier is from free and private. Nothing may take code a step up that was not told to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// What is not defined may be meant to be on this machine.
+    Undefined,
+    /// On this machine.
+    Here,
+    /// On another machine.
+    Away,
+    /// Too dear to stand in for others.
+    Premium,
 }
 
 impl Config {
@@ -130,7 +147,7 @@ impl Config {
     /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
-        let (endpoint, barrier) = self.reviewer(section)?;
+        let (tiers, barrier) = self.reviewers(section)?;
         let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
         let policy = Policy {
@@ -149,7 +166,7 @@ impl Config {
                 max_payload_tokens: self.repository.alerts.max_payload_tokens,
             },
             attribution,
-            endpoint,
+            tiers,
             ask_anew: false,
             barrier,
             required: section.required.unwrap_or(false),
@@ -172,10 +189,14 @@ impl Config {
         }
     }
 
-    /// The names of the tiers that `hook` asks, in their order.
+    /// The names of the tiers that `hook` may ask, in their order, the one that it escalates to last.
     #[must_use]
     pub fn tiers(&self, hook: Hook) -> Vec<&str> {
-        tiers(self.repository.hooks.section(hook))
+        let section = self.repository.hooks.section(hook);
+        let mut names = tiers(section);
+        let escalate = section.escalate.as_deref().filter(|name| !names.is_empty() && !names.contains(name));
+        names.extend(escalate);
+        names
     }
 
     /// A tier as the user's file defines it.
@@ -242,7 +263,7 @@ impl Config {
             let (name, path) = (name.to_owned(), self.user_path.clone());
             return Err(ConfigError::UnknownModel { instead: instead(&name, &known), name, path });
         };
-        let tier = Tier { provider: provider.to_owned(), model: model.to_owned() };
+        let tier = Tier { provider: provider.to_owned(), model: model.to_owned(), premium: false };
         let preview = Endpoint::preview();
         Ok(Some(match self.user.providers.get(provider) {
             Some(provider) => self.described(&preview.tier, &tier, provider),
@@ -255,27 +276,39 @@ impl Config {
         }))
     }
 
-    /// The first tier that can be asked; or why nobody may be.
-    fn reviewer(&self, section: &HookSection) -> Result<(Option<Endpoint>, Option<Barrier>), ConfigError> {
-        let mut reasons = Vec::new();
-        let mut endpoint = None;
-        for tier in tiers(section) {
-            match self.endpoint(tier) {
-                Ok(found) => {
-                    endpoint = Some(found);
-                    break;
+    /// The tiers that may be asked; or why nobody may be.
+    fn reviewers(&self, section: &HookSection) -> Result<(Tiers, Option<Barrier>), ConfigError> {
+        let failover = section.failover.unwrap_or_default();
+        let names = tiers(section);
+        let names = if failover == Failover::None { names.get(..1).unwrap_or_default() } else { &names };
+        let mut tiers = Tiers::default();
+        let mut lowest = Step::Premium;
+        for (index, &tier) in names.iter().enumerate() {
+            if names[..index].contains(&tier) {
+                continue;
+            }
+            let step = self.step(tier);
+            let endpoint = match self.usable(tier)? {
+                Ok(_) if failover == Failover::Same && step > lowest.max(Step::Here) => {
+                    Err(Unusable::stepping_up(step, lowest))
                 }
-                // A mistake in the user's file, where the others are only absences.
-                Err(Unusable::Refused(error)) => {
-                    return Err(ConfigError::Inconsistent {
-                        path: self.user_path.clone(),
-                        message: format!("tier `{tier}`: {error}"),
-                    });
-                }
-                Err(reason) => reasons.push(format!("tier `{tier}` {reason}")),
+                endpoint => endpoint,
+            };
+            lowest = lowest.min(step);
+            match endpoint {
+                Ok(endpoint) => tiers.asked.push(endpoint),
+                Err(because) => tiers.skip(tier, &because),
             }
         }
-        let barrier = if endpoint.is_none() {
+        if let Some(tier) = section.escalate.as_deref().filter(|_| !names.is_empty()) {
+            match self.usable(tier)? {
+                Ok(endpoint) => tiers.escalation = Some(endpoint),
+                Err(because) => tiers.skip(tier, &because),
+            }
+        }
+        let barrier = if tiers.asked.is_empty() {
+            let reasons = tiers.skipped.iter().map(|it| format!("tier `{}` {}", it.tier, it.because));
+            let reasons: Vec<_> = reasons.collect();
             let message = format!("no model can be asked: {}", reasons.join(", "));
             Some(Barrier { reason: Reason::NoModel, message })
         } else if !self.consent.allows() {
@@ -284,7 +317,27 @@ impl Config {
         } else {
             None
         };
-        Ok((endpoint, barrier))
+        Ok((tiers, barrier))
+    }
+
+    /// A tier that is not there is an absence; one that must not be used is a mistake in the user's file.
+    fn usable(&self, tier: &str) -> Result<Result<Endpoint, Unusable>, ConfigError> {
+        match self.endpoint(tier) {
+            Err(Unusable::Refused(error)) => Err(ConfigError::Inconsistent {
+                path: self.user_path.clone(),
+                message: format!("tier `{tier}`: {error}"),
+            }),
+            other => Ok(other),
+        }
+    }
+
+    fn step(&self, tier: &str) -> Step {
+        match self.tier(tier) {
+            None => Step::Undefined,
+            Some((Tier { premium: true, .. }, _)) => Step::Premium,
+            Some((model, provider)) if self.described(tier, model, provider).is_local() => Step::Here,
+            Some(_) => Step::Away,
+        }
     }
 
     /// A repository lowers its user's ceilings, and cannot raise them.
@@ -308,7 +361,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone() }
+        Place { directory: self.state_directory.clone(), redis: None }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
@@ -371,6 +424,21 @@ impl Config {
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
         globs("[exclude] paths", self.repository.exclude.paths.iter())
+    }
+}
+
+impl Unusable {
+    fn stepping_up(step: Step, lowest: Step) -> Self {
+        let what = match step {
+            Step::Premium => "is premium",
+            _ => "would send code off this machine",
+        };
+        let before = match (step, lowest) {
+            (_, Step::Undefined) => "is not defined",
+            (Step::Premium, _) => "is not",
+            _ => "would not",
+        };
+        Self::StepsUp(what, before)
     }
 }
 

@@ -113,9 +113,7 @@ impl Client {
             Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
             Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
         }
-        let (findings, dropped) =
-            reply::findings(&answer, payload).map_err(|why| fault.off_schema(usage, &why))?;
-        Ok(Reply { findings, dropped, usage })
+        reply::read(&answer, payload, usage).map_err(|why| fault.off_schema(usage, &why))
     }
 
     fn post(

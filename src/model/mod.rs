@@ -8,6 +8,7 @@ pub mod review;
 mod fault;
 pub mod reply;
 pub mod recall;
+pub mod tiers;
 
 use crate::meter::price::Price;
 use crate::report::ModelName;

@@ -219,7 +219,7 @@ fn a_cell_that_cannot_be_read_is_closed() {
 #[test]
 fn many_processes_choose_one_probe() {
     let home = tempfile::tempdir().unwrap();
-    let place = Place { directory: home.path().to_owned() };
+    let place = Place { directory: home.path().to_owned(), redis: None };
     let open = || Budget::open(&place, Limits::default(), Attribution::default()).unwrap();
     let first = open();
     let breaker = Breaker::new(&first, "breaker:a|b|c".to_owned());

@@ -19,7 +19,7 @@ fn soon() -> Instant {
 
 fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
-    let request = prompt::render(&payload, endpoint, &Tokenizer::load());
+    let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
     Client::new(endpoint)?.exchange(&request, &payload, endpoint, deadline)
 }
 
@@ -73,7 +73,7 @@ fn a_finding_arrives_with_what_the_provider_counted() {
         assert_eq!(reply.usage.cached_input, cached);
         assert_eq!(provider.served_tokens(), reply.usage.total());
         // What is reserved covers what the other side counts.
-        let request = prompt::render(&payload(), &endpoint, &Tokenizer::load());
+        let request = prompt::render(&payload(), &endpoint, false, &Tokenizer::load());
         assert!(request.input_tokens >= received.tokens);
         assert_eq!(received.body, request.body);
     }
@@ -293,7 +293,8 @@ fn an_answer_off_the_schema_costs_what_was_used() {
 /// reserved is the truth.
 #[test]
 fn a_prompt_that_was_cut_is_a_short_read() {
-    let counted = prompt::render(&payload(), &endpoint(DIALECTS[1], ""), &Tokenizer::load()).input_tokens;
+    let counted =
+        prompt::render(&payload(), &endpoint(DIALECTS[1], ""), false, &Tokenizer::load()).input_tokens;
     each(&Say::nothing().usage(40, 5), soon, |outcome| {
         let error = outcome.unwrap_err();
         assert_eq!((error.reason, error.health), (Reason::ShortRead, Health::Failed(None)));
