@@ -48,7 +48,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -79,7 +79,7 @@ impl Client {
         endpoint: &Endpoint,
         permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
@@ -90,7 +90,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
@@ -124,7 +124,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;

@@ -10,6 +10,7 @@ mod checks;
 mod collect;
 mod commit;
 mod coverage;
+mod faults;
 mod fix;
 mod limits;
 mod models;
