@@ -99,7 +99,7 @@ impl Memory {
             let change = &report.changes[place.change].classified;
             let unit = &change.units[place.unit];
             match self.find(change, unit) {
-                Some(Ok((hit, kept, model))) => {
+                Some(Ok(Found { hit, kept, model })) => {
                     let findings = match kept.is_empty() {
                         true => Vec::new(),
                         false => {
@@ -118,17 +118,13 @@ impl Memory {
     }
 
     /// What the cache says of a unit; none where there is no cache.
-    fn find(
-        &mut self,
-        change: &ClassifiedChange,
-        unit: &Unit,
-    ) -> Option<Result<(Hit, Vec<Kept>, String), Miss>> {
+    fn find(&mut self, change: &ClassifiedChange, unit: &Unit) -> Option<Result<Found, Miss>> {
         let edges = edges(change, unit);
         let mut first_miss = None;
         for terms in &self.terms {
             let miss = match self.cache.as_mut()?.find(terms, &self.repository, &edges) {
                 Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
-                    Some(kept) => return Some(Ok((hit, kept, terms.model.clone()))),
+                    Some(kept) => return Some(Ok(Found { hit, kept, model: terms.model.clone() })),
                     None => Miss::Unreadable,
                 },
                 Ok(Lookup::Miss(miss)) => miss,
@@ -200,6 +196,14 @@ impl Memory {
         self.trouble = Some(error);
         None
     }
+}
+
+/// An earlier review.
+struct Found {
+    hit: Hit,
+    kept: Vec<Kept>,
+    /// Who made it.
+    model: String,
 }
 
 /// What a unit leads from and to.
