@@ -75,7 +75,8 @@ fn tiers(report: &Value) -> Vec<&str> {
 
 #[test]
 fn the_next_tier_answers_what_the_first_one_does_not() {
-    let faults: [(fn() -> Reply, &str); 4] = [
+    type Fault = (fn() -> Reply, &'static str);
+    let faults: [Fault; 4] = [
         (|| Reply::status(401, "no"), "rejected"),
         (|| Reply::text("Looks good to me!"), "schema"),
         (Reply::refusal, "refusal"),
