@@ -232,6 +232,7 @@ impl Config {
             model: model.model.clone(),
             key: None,
             price: None,
+            machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
         };
         let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),
@@ -360,7 +361,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone() }
+        Place { directory: self.state_directory.clone(), redis: None }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
