@@ -126,7 +126,7 @@ impl Memory {
         }
         let mut redactor = None;
         for (place, found) in places.into_iter().zip(known) {
-            let (hit, kept, model) = match found {
+            let Found { hit, kept, model } = match found {
                 Ok(known) => known,
                 Err(miss) => {
                     self.misses.push(miss);
@@ -151,12 +151,12 @@ impl Memory {
 
     /// What is known of a unit, here and in what was fetched, and by which model; none where there is
     /// no cache.
-    fn find(&mut self, edges: &[Edge], fetched: &Fetched) -> Option<Result<(Hit, Vec<Kept>, String), Miss>> {
+    fn find(&mut self, edges: &[Edge], fetched: &Fetched) -> Option<Result<Found, Miss>> {
         let mut first_miss = None;
         for terms in &self.terms {
             let miss = match self.cache.as_mut()?.find(terms, &self.repository, edges, fetched) {
                 Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
-                    Some(kept) => return Some(Ok((hit, kept, terms.model.clone()))),
+                    Some(kept) => return Some(Ok(Found { hit, kept, model: terms.model.clone() })),
                     None => Miss::Unreadable,
                 },
                 Ok(Lookup::Miss(miss)) => miss,
@@ -260,6 +260,14 @@ impl Memory {
         self.shared = None;
         self.notes.push(format!("no reviews are shared: {error}"));
     }
+}
+
+/// An earlier review.
+struct Found {
+    hit: Hit,
+    kept: Vec<Kept>,
+    /// Who made it.
+    model: String,
 }
 
 /// What a unit leads from and to.

@@ -23,3 +23,4 @@ mod push;
 mod review;
 mod rules_command;
 mod suppress;
+mod tiers;
