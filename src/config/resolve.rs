@@ -225,6 +225,7 @@ impl Config {
             model: model.model.clone(),
             key: None,
             price: None,
+            machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
         };
         let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),

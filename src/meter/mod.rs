@@ -5,6 +5,7 @@ mod calendar;
 pub mod denial;
 pub mod store;
 pub mod budget;
+pub mod breaker;
 pub mod units;
 pub mod cache;
 
