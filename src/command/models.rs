@@ -216,7 +216,7 @@ fn test(
     let payload = Payload::probe(&tokenizer);
     let asked: Vec<_> = chosen.iter().map(|&name| (name, config.endpoint(name))).collect();
     let most = asked.iter().filter_map(|(_, endpoint)| endpoint.as_ref().ok()).map(|endpoint| {
-        let request = render(&payload, endpoint, &tokenizer);
+        let request = render(&payload, endpoint, false, &tokenizer);
         endpoint.with_margin(request.input_tokens) + request.max_output_tokens
     });
     let most: Vec<u64> = most.collect();
@@ -276,7 +276,7 @@ fn try_out(
     payload: &Payload,
     tokenizer: &Tokenizer,
 ) -> Trial {
-    let request = render(payload, endpoint, tokenizer);
+    let request = render(payload, endpoint, false, tokenizer);
     let counted_input = Some(request.input_tokens);
     let terms =
         Terms { endpoint, because: "test", budget, raw_tokens: 0, deadline: Instant::now() + deadline };

@@ -14,7 +14,8 @@ use super::dialect::Finish;
 use super::fault::{Broken, Fault, Unmade};
 use super::prompt::Request;
 use super::reply::{self, Reply};
-use super::{Endpoint, EndpointError};
+use super::{Endpoint, EndpointError, gateway};
+use crate::meter::Attribution;
 use crate::meter::budget::Dispatched;
 use crate::payload::Payload;
 use crate::tokens::{Usage, UsageSource};
@@ -76,10 +77,10 @@ impl Client {
         request: &Request,
         payload: &Payload,
         endpoint: &Endpoint,
-        _permit: &Dispatched<'_>,
+        permit: &Dispatched<'_>,
         deadline: Instant,
     ) -> Result<Reply, AskError> {
-        self.exchange(request, payload, endpoint, deadline)
+        self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
     fn exchange(
@@ -87,10 +88,11 @@ impl Client {
         request: &Request,
         payload: &Payload,
         endpoint: &Endpoint,
+        attribution: &Attribution,
         deadline: Instant,
     ) -> Result<Reply, AskError> {
         let fault = Fault(endpoint);
-        let response = self.post(request, endpoint, deadline)?;
+        let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
         if !status.is_success() {
             return Err(fault.status(status.as_u16(), &notice(response, endpoint, deadline)));
@@ -113,15 +115,14 @@ impl Client {
             Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
             Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
         }
-        let (findings, dropped) =
-            reply::findings(&answer, payload).map_err(|why| fault.off_schema(usage, &why))?;
-        Ok(Reply { findings, dropped, usage })
+        reply::read(&answer, payload, usage).map_err(|why| fault.off_schema(usage, &why))
     }
 
     fn post(
         &self,
         request: &Request,
         endpoint: &Endpoint,
+        attribution: &Attribution,
         deadline: Instant,
     ) -> Result<blocking::Response, AskError> {
         let fault = Fault(endpoint);
@@ -138,6 +139,9 @@ impl Client {
             let mut value = HeaderValue::try_from(value)
                 .map_err(|_| fault.forbidden("its key cannot stand in a header"))?;
             value.set_sensitive(true);
+            post = post.header(name, value);
+        }
+        for (name, value) in gateway::headers(endpoint, attribution) {
             post = post.header(name, value);
         }
         post.body(request.body.clone()).send().map_err(|error| {

@@ -194,8 +194,8 @@ impl Reviewer<'_> {
     fn answer(&mut self, attempt: Attempt) -> Answer {
         match attempt {
             Attempt::Answered(reply, elapsed) => {
-                let Reply { findings, dropped, usage } = reply;
-                Answer::Reviewed { findings, dropped, usage, elapsed }
+                let Reply { findings, dropped, unsure, usage } = reply;
+                Answer::Reviewed { findings, dropped, unsure, usage, elapsed }
             }
             Attempt::Failed(error) => {
                 if error.health == Health::Misfit {

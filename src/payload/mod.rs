@@ -12,6 +12,7 @@ mod worth;
 pub mod pack;
 pub mod probe;
 
+use crate::check::finding::Finding;
 use crate::git::RepoPath;
 use redact::Redacted;
 
@@ -113,6 +114,12 @@ impl Block {
     /// All units that it is sent for.
     pub fn units(&self) -> impl Iterator<Item = UnitRef> + '_ {
         std::iter::once(self.unit).chain(self.also.iter().copied())
+    }
+
+    /// Whether a finding is about one of its lines.
+    #[must_use]
+    pub fn holds(&self, finding: &Finding) -> bool {
+        finding.path == self.path && self.lines.iter().any(|line| line.number == finding.line)
     }
 }
 

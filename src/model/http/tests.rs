@@ -19,8 +19,8 @@ fn soon() -> Instant {
 
 fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, AskError> {
     let payload = payload();
-    let request = prompt::render(&payload, endpoint, &Tokenizer::load());
-    Client::new(endpoint)?.exchange(&request, &payload, endpoint, deadline)
+    let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
+    Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
 }
 
 /// Asks a provider that gives `reply`, in each dialect.
@@ -73,7 +73,7 @@ fn a_finding_arrives_with_what_the_provider_counted() {
         assert_eq!(reply.usage.cached_input, cached);
         assert_eq!(provider.served_tokens(), reply.usage.total());
         // What is reserved covers what the other side counts.
-        let request = prompt::render(&payload(), &endpoint, &Tokenizer::load());
+        let request = prompt::render(&payload(), &endpoint, false, &Tokenizer::load());
         assert!(request.input_tokens >= received.tokens);
         assert_eq!(received.body, request.body);
     }
@@ -293,7 +293,8 @@ fn an_answer_off_the_schema_costs_what_was_used() {
 /// reserved is the truth.
 #[test]
 fn a_prompt_that_was_cut_is_a_short_read() {
-    let counted = prompt::render(&payload(), &endpoint(DIALECTS[1], ""), &Tokenizer::load()).input_tokens;
+    let counted =
+        prompt::render(&payload(), &endpoint(DIALECTS[1], ""), false, &Tokenizer::load()).input_tokens;
     each(&Say::nothing().usage(40, 5), soon, |outcome| {
         let error = outcome.unwrap_err();
         assert_eq!((error.reason, error.health), (Reason::ShortRead, Health::Failed(None)));
@@ -417,5 +418,38 @@ proptest! {
         let hidden = ['\u{202e}', '\u{200b}', '\u{feff}'];
         prop_assert!(!message.contains(hidden));
         prop_assert!(message.chars().count() < 450);
+    }
+}
+
+fn attribution() -> Attribution {
+    Attribution {
+        user: "ada".to_owned(),
+        repository: "acme/web".to_owned(),
+        branch: Some("größe".to_owned()),
+        labels: [("cost-centre".to_owned(), "42".to_owned())].into(),
+        ..Attribution::default()
+    }
+}
+
+#[test]
+fn only_a_gateway_of_ones_own_is_told_who_asks() {
+    for dialect in DIALECTS {
+        for gateway in [false, true] {
+            let provider = Provider::always(Say::nothing());
+            let endpoint = Endpoint { gateway, ..endpoint(dialect, &provider.base_url()) };
+            ask(&endpoint, soon()).unwrap();
+            let received = &provider.requests()[0];
+            let told: Vec<_> =
+                received.headers.iter().filter(|(name, _)| name.starts_with("x-hookgate-")).collect();
+            if gateway {
+                assert_eq!(received.header("x-hookgate-repository"), Some("acme/web"));
+                assert_eq!(received.header("x-hookgate-branch"), Some("gr%C3%B6%C3%9Fe"));
+                assert_eq!(received.header("x-hookgate-label-cost-centre"), Some("42"));
+                assert_eq!(told.len(), 4, "{told:?}");
+            } else {
+                assert!(told.is_empty(), "{told:?}");
+                assert!(!received.headers.iter().any(|(_, value)| value.contains("acme")), "{received:?}");
+            }
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Machine {
         let payloads: Vec<_> = (0..requests).map(|_| payload()).collect();
         let tokenizer = Tokenizer::load();
         let rendered: Vec<_> =
-            payloads.iter().map(|payload| prompt::render(payload, endpoint, &tokenizer)).collect();
+            payloads.iter().map(|payload| prompt::render(payload, endpoint, false, &tokenizer)).collect();
         let budget = self.budget();
         let deadline = self.clock.now() + self.deadline;
         let terms = Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline };
