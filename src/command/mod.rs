@@ -12,6 +12,8 @@ mod trust;
 mod rules;
 mod demo;
 mod cache;
+mod budget;
+mod spend;
 
 use std::io::{ErrorKind, Write};
 
@@ -47,6 +49,8 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
+        Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
+        Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

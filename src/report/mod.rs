@@ -17,6 +17,9 @@ pub mod progress;
 pub mod audit;
 pub mod fixed;
 pub mod cache;
+pub mod spend;
+pub mod budget;
+mod table;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -32,6 +32,7 @@ impl Place {
             directory,
             config_home: Some(config_home),
             state_home: Some(root.path().join("state")),
+            columns: None,
             variables: HashMap::new(),
         };
         Self { root, environment }
