@@ -24,17 +24,19 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let (place, attribution, ceilings) = match Repository::open(&environment.directory) {
+    let (place, user_file, attribution, ceilings) = match Repository::open(&environment.directory) {
         Ok(repository) => {
             let config = Config::load(&repository, environment)?;
             let of = |hook: Hook| (Some(hook.as_str()), config.ceilings(hook));
             let attribution = config.attribution(Hook::PreCommit);
-            (config.store(), attribution, [Hook::PreCommit, Hook::PrePush].map(of).to_vec())
+            let ceilings = [Hook::PreCommit, Hook::PrePush].map(of).to_vec();
+            (config.store(), config.user_path.clone(), attribution, ceilings)
         }
         Err(GitError::NotARepository(_) | GitError::Bare(_)) => {
             let config = UserConfig::load(environment)?;
             let attribution = config.attribution(environment)?;
-            (config.store(), attribution.clone(), vec![(None, config.ceilings(&attribution))])
+            let ceilings = vec![(None, config.ceilings(&attribution))];
+            (config.store(), config.path, attribution, ceilings)
         }
         Err(error) => return Err(error.into()),
     };
@@ -65,7 +67,7 @@ pub(super) fn execute(
         Some(budget) => budget.standing()?,
         None => Standing::unused(now, &limits, &attribution),
     };
-    let overview = Overview { attribution, now, standing, bounds, origins };
+    let overview = Overview { attribution, now, standing, bounds, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)
 }

@@ -93,7 +93,7 @@ impl UserConfig {
     /// The limits that count outside of repositories.
     #[must_use]
     pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, &self.path, None, attribution)
+        ceilings(&self.file.limits, None, attribution)
     }
 }
 
@@ -363,7 +363,7 @@ impl Config {
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
             (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
+        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.

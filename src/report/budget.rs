@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::table::{Column, bar, table};
-use super::text::{BOLD, YELLOW};
+use super::text::{BOLD, DIM, YELLOW};
 use crate::cli::ListFormat;
 use crate::meter::budget::WindowState;
 use crate::meter::calendar::written;
@@ -36,6 +37,8 @@ pub struct Overview {
     pub standing: Standing,
     /// The limits of one request and of one hook run, of which nothing is used between runs.
     pub bounds: Vec<Bound>,
+    /// Where the user's own file is, or would be.
+    pub user_file: PathBuf,
     /// Where the limits of days and months are written.
     pub origins: BTreeMap<(Window, Scope, Unit), String>,
 }
@@ -85,6 +88,10 @@ fn text(overview: &Overview, width: Option<usize>) -> String {
         let requests = Count(open as usize, "request");
         let _ =
             writeln!(out, "\n{requests} under way, the oldest for {}", duration(time.saturating_sub(oldest)));
+    }
+    let tables = overview.bounds.iter().map(|bound| &bound.origin).chain(overview.origins.values());
+    if tables.into_iter().any(|origin| origin.starts_with('[')) {
+        let _ = writeln!(out, "\n{DIM}[limits] is in {}{DIM:#}", overview.user_file.display());
     }
     if let Some(ahead) = ahead(overview) {
         let _ = writeln!(
@@ -216,6 +223,7 @@ struct Document<'o> {
     time: String,
     /// By how many seconds that is ahead of this machine, where it is more than five minutes.
     ahead_seconds: Option<u64>,
+    user_file: String,
     limits: Vec<Line<'o>>,
     open: Open,
 }
@@ -284,6 +292,7 @@ fn json(overview: &Overview) -> serde_json::Result<String> {
         stage: &attribution.stage,
         time: written(standing.time),
         ahead_seconds: ahead(overview).map(|ahead| ahead / 1000),
+        user_file: overview.user_file.display().to_string(),
         limits: bounds.chain(windows).collect(),
         open: Open { requests: standing.open, oldest: standing.oldest.map(written) },
     })
@@ -319,7 +328,7 @@ mod tests {
             state.unpriced = 1;
         }
         (standing.open, standing.oldest) = (2, Some(NOW - 12_000));
-        let file = "[limits] in /home/ada/.config/hookgate/config.toml".to_owned();
+        let file = "[limits]".to_owned();
         let origin = |limit: &Limit| ((limit.window, limit.scope, limit.unit), file.clone());
         Overview {
             attribution,
@@ -337,6 +346,7 @@ mod tests {
                     origin: "hookgate.toml".to_owned(),
                 },
             ],
+            user_file: PathBuf::from("/home/ada/.config/hookgate/config.toml"),
             origins: limits.iter().map(origin).collect(),
         }
     }
@@ -347,14 +357,43 @@ mod tests {
 
     #[test]
     fn people_read_this() {
-        insta::assert_snapshot!(shown(&overview(), None), @"");
+        insta::assert_snapshot!(shown(&overview(), None), @r"
+        budget of ada in acme/\u{1b}[2Jweb
+
+        at a time
+          one             limit  set by
+          request         1,200  [limits]
+          pre-commit run  4,000  hookgate.toml
+
+        today, anew at 2026-11-24 00:00 UTC (in 1 h 12 min)
+          of                                 used  reserved  remaining    limit    set by
+          user ada                          1,810       700    197,490  200,000  █░░░░░░░░░  [limits]
+          repository acme/\u{1b}[2Jweb      1,810       700          0    1,000  ██████████  [limits]
+          stage local                       1,810       700                none
+          user ada                      $1.25 + ?                          none
+          repository acme/\u{1b}[2Jweb  $1.25 + ?                          none
+          stage local                   $1.25 + ?                          none
+
+        this month, anew at 2026-12-01 00:00 UTC (in 7 d 1 h)
+          of                                 used  reserved  remaining   limit    set by
+          user ada                          1,810       700               none
+          repository acme/\u{1b}[2Jweb      1,810       700               none
+          stage local                       1,810       700               none
+          user ada                      $1.25 + ?               $18.75  $20.00  █░░░░░░░░░  [limits]
+          repository acme/\u{1b}[2Jweb  $1.25 + ?                         none
+          stage local                   $1.25 + ?                         none
+
+        2 requests under way, the oldest for 12 s
+
+        [limits] is in /home/ada/.config/hookgate/config.toml
+        ");
     }
 
     #[test]
     fn a_narrow_terminal_shows_the_figures() {
         let text = shown(&overview(), Some(60));
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        assert!(text.contains("198,") && text.contains("200,000"), "{text}");
+        assert!(text.contains("197,490") && text.contains("200,000"), "{text}");
     }
 
     #[test]

@@ -20,4 +20,5 @@ mod policy;
 mod push;
 mod review;
 mod rules_command;
+mod spend;
 mod suppress;

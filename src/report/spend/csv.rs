@@ -2,6 +2,7 @@
 //! which whoever adds the lines up would count twice.
 
 use super::Spend;
+use crate::text::is_unprintable;
 use crate::tokens::PicoUsd;
 
 /// The columns after the keys.
@@ -71,13 +72,17 @@ fn line<'f>(out: &mut String, fields: impl Iterator<Item = &'f str>) {
         if at > 0 {
             out.push(',');
         }
-        if field.contains(['"', ',', '\r', '\n']) {
-            out.push('"');
-            out.push_str(&field.replace('"', "\"\""));
-            out.push('"');
-        } else {
-            out.push_str(field);
+        let is_quoted = field.contains(['"', ',']);
+        out.push_str(if is_quoted { "\"" } else { "" });
+        for character in field.chars() {
+            match character {
+                '"' => out.push_str("\"\""),
+                // Line breaks among them: what is printed may be a terminal's.
+                _ if is_unprintable(character) => out.extend(character.escape_unicode()),
+                _ => out.push(character),
+            }
         }
+        out.push_str(if is_quoted { "\"" } else { "" });
     }
     out.push_str("\r\n");
 }

@@ -104,30 +104,67 @@ fn csv(spend: &Spend) -> String {
 
 #[test]
 fn people_read_this() {
-    insta::assert_snapshot!(text(&sample(&[By::Repository, By::Branch]), None), @"");
+    insta::assert_snapshot!(text(&sample(&[By::Repository, By::Branch]), None), @r#"
+    spend since 1970-01-01 (UTC)
+    repository  branch               requests  denied  failed  input  cached  output         cost  avoided    p50    p95  reserved
+    acme/web    main                        4       1          2,400     600     128      $0.0024      560  1.2 s  1.2 s     3,600  ██████████
+    acme/web    fix/a, "b"\u{1b}[2J         1               1  1,500     375     300            ?           1.2 s  1.2 s     1,800  ░░░░░░░░░░
+    ada/notes   –                           1                  1,200     300      64           $0            61 s   61 s     1,800  ░░░░░░░░░░
+    total                                   6       1       1  5,100   1,275     492  $0.0024 + ?      560  1.2 s   61 s     7,200
+    note: ? is the cost of 1 request to models whose price is unknown; [prices."provider/model"] in your own file gives it
+    1 request under way
+    avoided: 512 tokens that earlier reviews took, 48 of the plain diff of what was dropped or answered by rules
+    avoided and not counted: 2 units of runs that had nothing to send
+    "#);
 }
 
 #[test]
 fn a_narrow_terminal_shows_what_matters() {
     let text = text(&sample(&[By::Repository, By::Branch]), Some(72));
     assert!(text.lines().skip(1).take(5).all(|line| line.chars().count() <= 72), "{text}");
-    insta::assert_snapshot!(text.lines().skip(1).take(5).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(text.lines().skip(1).take(5).collect::<Vec<_>>().join("\n"), @r#"
+    repository  branch               requests  input  output         cost
+    acme/web    main                        4  2,400     128      $0.0024
+    acme/web    fix/a, "b"\u{1b}[2J         1  1,500     300            ?
+    ada/notes   –                           1  1,200      64           $0
+    total                                   6  5,100     492  $0.0024 + ?
+    "#);
 }
 
 #[test]
 fn what_was_not_sent_has_no_model() {
-    insta::assert_snapshot!(text(&sample(&[By::Model, By::Reason]), None), @"");
+    insta::assert_snapshot!(text(&sample(&[By::Model, By::Reason]), None), @r#"
+    spend since 1970-01-01 (UTC)
+    model  reason      requests  denied  failed  input  cached  output         cost  avoided    p50    p95  reserved
+    gpt    ok                 3                  3,600     900     192      $0.0024           1.2 s   61 s     5,400  ██████████
+    gpt    timeout            1               1  1,500     375     300            ?           1.2 s  1.2 s     1,800  ░░░░░░░░░░
+    gpt    budget:day         1       1              0               0           $0                                   ░░░░░░░░░░
+    gpt    dispatched         1                      0               0           $0                                   ░░░░░░░░░░
+    total                     6       1       1  5,100   1,275     492  $0.0024 + ?      560  1.2 s   61 s     7,200
+    note: ? is the cost of 1 request to models whose price is unknown; [prices."provider/model"] in your own file gives it
+    1 request under way
+    avoided: 512 tokens that earlier reviews took, 48 of the plain diff of what was dropped or answered by rules
+    avoided and not counted: 2 units of runs that had nothing to send
+    "#);
 }
 
 #[test]
 fn nothing_is_a_bill_too() {
-    insta::assert_snapshot!(text(&Spend::new(vec![By::Repository], ALL), None), @"");
+    insta::assert_snapshot!(text(&Spend::new(vec![By::Repository], ALL), None), @r"
+    spend since 1970-01-01 (UTC)
+    no request was made, and none avoided
+    ");
     assert_eq!(csv(&Spend::new(vec![By::Day], ALL)).lines().count(), 1);
 }
 
 #[test]
 fn spreadsheets_read_this() {
-    insta::assert_snapshot!(csv(&sample(&[By::Branch, By::Label("a,b".to_owned())])), @"");
+    insta::assert_snapshot!(csv(&sample(&[By::Branch, By::Label("a,b".to_owned())])), @r#"
+    branch,"label:a,b",requests,ok,denied,failed,open,input_tokens,cached_input_tokens,output_tokens,reserved_tokens,cost_usd,known_cost_pico_usd,unpriced_requests,energy_pico_usd,latency_p50_ms,latency_p95_ms,avoided_cache_tokens,avoided_diff_tokens,avoided_uncounted_units
+    main,,4,2,1,0,1,2400,600,128,3600,0.002400000000,2400000000,0,,1234,1234,512,48,2
+    "fix/a, ""b""\u{1b}[2J",,1,0,0,1,0,1500,375,300,1800,,0,1,,1234,1234,0,0,0
+    ,,1,1,0,0,0,1200,300,64,1800,0.000000000000,0,0,,61000,61000,0,0,0
+    "#);
 }
 
 #[test]
@@ -135,7 +172,97 @@ fn programs_read_this() {
     let mut out = Vec::new();
     sample(&[By::Day]).write(SpendFormat::Json, None, &mut out).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
+    {
+      "by": [
+        "day"
+      ],
+      "groups": [
+        {
+          "avoided": {
+            "cache_tokens": 0,
+            "diff_tokens": 0,
+            "uncounted_units": 0
+          },
+          "cached_input_tokens": 300,
+          "cost_usd": 0.0012,
+          "denied": 1,
+          "energy_usd": null,
+          "failed": 0,
+          "input_tokens": 1200,
+          "key": {
+            "day": "2026-11-22"
+          },
+          "known_cost_pico_usd": 1200000000,
+          "latency_ms": {
+            "p50": 1234,
+            "p95": 1234
+          },
+          "ok": 1,
+          "open": 0,
+          "output_tokens": 64,
+          "requests": 2,
+          "reserved_tokens": 1800,
+          "unpriced_requests": 0
+        },
+        {
+          "avoided": {
+            "cache_tokens": 512,
+            "diff_tokens": 48,
+            "uncounted_units": 2
+          },
+          "cached_input_tokens": 975,
+          "cost_usd": null,
+          "denied": 0,
+          "energy_usd": null,
+          "failed": 1,
+          "input_tokens": 3900,
+          "key": {
+            "day": "2026-11-23"
+          },
+          "known_cost_pico_usd": 1200000000,
+          "latency_ms": {
+            "p50": 1234,
+            "p95": 61000
+          },
+          "ok": 2,
+          "open": 1,
+          "output_tokens": 428,
+          "requests": 4,
+          "reserved_tokens": 5400,
+          "unpriced_requests": 1
+        }
+      ],
+      "notes": [],
+      "since": "1970-01-01T00:00:00Z",
+      "total": {
+        "avoided": {
+          "cache_tokens": 512,
+          "diff_tokens": 48,
+          "uncounted_units": 2
+        },
+        "cached_input_tokens": 1275,
+        "cost_usd": null,
+        "denied": 1,
+        "energy_usd": null,
+        "failed": 1,
+        "input_tokens": 5100,
+        "known_cost_pico_usd": 2400000000,
+        "latency_ms": {
+          "p50": 1234,
+          "p95": 61000
+        },
+        "ok": 3,
+        "open": 1,
+        "output_tokens": 492,
+        "requests": 6,
+        "reserved_tokens": 7200,
+        "unpriced_requests": 1
+      },
+      "until": null,
+      "version": 1
+    }
+    "#);
 }
 
 #[test]
