@@ -95,7 +95,7 @@ impl UserConfig {
     /// The limits that count outside of repositories.
     #[must_use]
     pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, &self.path, None, attribution)
+        ceilings(&self.file.limits, None, attribution)
     }
 }
 
@@ -436,7 +436,7 @@ impl Config {
     /// The limits that the user's file sets to a run that belongs to no hook.
     #[must_use]
     pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
-        let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
+        let ceilings = ceilings(&self.user.limits, None, attribution);
         Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
     }
 
@@ -449,7 +449,7 @@ impl Config {
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
             (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
+        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.
