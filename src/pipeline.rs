@@ -81,8 +81,11 @@ fn ask(
     memory: Option<&mut Memory>,
     report: &mut Report,
 ) {
-    let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
+    let mut endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
     let (budget, limit) = budget(options, report);
+    if let Some(budget) = &budget {
+        endpoint.learn(budget);
+    }
     let overhead = overhead(&endpoint, tokenizer);
     let call = options.limits.tokens(Window::Call).map(|tokens| endpoint.without_margin(tokens));
     let pack = PackOptions {
@@ -92,6 +95,7 @@ fn ask(
         units_per_request: endpoint.units_per_request(),
         tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
         overhead,
+        counting: endpoint.counting,
     };
     let redactor = Redactor::new(&options.rules);
     let remainder = compress(units, &report.changes, tokenizer, &redactor, &pack);

@@ -383,6 +383,9 @@ impl Report {
                     self.findings.extend(findings);
                     invented += dropped;
                     self.totals.output_tokens += usage.output;
+                    if usage.reported_cost.is_some() {
+                        self.totals.price_source = Some(PriceSource::Reported);
+                    }
                 }
                 Answer::Unreviewed { reason, message } => {
                     for unit in payload.blocks().iter().flat_map(Block::units) {

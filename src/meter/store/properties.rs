@@ -26,8 +26,13 @@ const MONTHS: [u64; 6] = [
     1_809_129_600_000,
 ];
 const LEASE: Duration = Duration::from_secs(150);
-const PRICE: Price =
-    Price { input: PicoUsd(2), cached_input: PicoUsd(1), output: PicoUsd(3), source: PriceSource::User };
+const PRICE: Price = Price {
+    input: PicoUsd(2),
+    cached_input: PicoUsd(1),
+    output: PicoUsd(3),
+    source: PriceSource::User,
+    ..Price::local()
+};
 fn limits() -> Limits {
     let limit = |window, unit, most| Limit { window, scope: Scope::User, unit, most };
     Limits::new(vec![
