@@ -336,7 +336,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone() }
+        Place { directory: self.state_directory.clone(), redis: None }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;

@@ -5,6 +5,7 @@
 //! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
 
 pub mod sqlite;
+pub(crate) mod redis;
 mod presence;
 #[cfg(test)]
 mod properties;
@@ -18,6 +19,8 @@ use super::denial::Denial;
 use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
 
+pub use self::redis::{Address, AddressError, Fault, Namespace, Password, Server};
+
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
 /// backwards, whatever this says.
 pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
@@ -29,10 +32,11 @@ pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 /// at all.
 pub trait Store: Send + Sync {
     /// Holds `request` in all windows, or in none; a denial is put on the ledger too. What dead
-    /// runs held is given back first.
+    /// runs held is given back first. A second reservation of a held request holds nothing more.
     ///
     /// # Errors
-    /// [`StoreError`]: then nothing is held.
+    /// [`StoreError`]: then nothing is held. [`StoreError::Transition`] for a request that was
+    /// denied, sent or given back before.
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError>;
 
     /// Marks a reserved request as sent, and renews its lease.
@@ -105,6 +109,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// What a user should know of this store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn about(&self) -> Result<About, StoreError>;
+}
+
+/// What a user should know of a store, for `hookgate doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its path or address, without secrets.
+    pub place: String,
+    /// What it is and what it promises, a few words each: `SQLite 3.51.3`.
+    pub facts: Vec<String>,
+    /// What keeps it from its promise, a sentence each, with what to do.
+    pub warnings: Vec<String>,
 }
 
 /// Where a store is.
@@ -112,6 +133,9 @@ pub trait Store: Send + Sync {
 pub struct Place {
     /// The state directory of the user.
     pub directory: PathBuf,
+    /// The server that keeps it instead, shared by many machines. The directory then holds only what
+    /// this machine remembers of it.
+    pub redis: Option<Server>,
 }
 
 impl Place {
@@ -397,6 +421,14 @@ pub enum StoreError {
         state: &'static str,
         /// The step asked for.
         step: &'static str,
+    },
+    /// The server does not keep limits now.
+    #[error("the store at {place}: {fault}")]
+    Redis {
+        /// Its address, without a password.
+        place: String,
+        /// What is wrong with it, and what to do.
+        fault: Fault,
     },
     /// Anything else that the database reports.
     #[error("{path}: {reason}", path = path.display())]

@@ -17,7 +17,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_pa
 
 use super::presence::{self, Presence};
 use super::{
-    Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals,
+    About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
+    WindowTotals,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;
@@ -211,14 +212,25 @@ impl Store for SqliteStore {
             inner.presence = Some(presence);
         }
         self.sweep()?;
-        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+        let known = self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
             let abandoned = self.abandoned(transaction)?;
             rows::resolve(transaction, &abandoned)?;
+            if let Some(state) = rows::state(transaction, request.id)? {
+                return Ok(Err(state));
+            }
             let totals = rows::totals(transaction, self.now(transaction)?, &self.run, request.attribution)?;
             let denial = judge(request.estimate, limits, &totals);
             let code = denial.map(|denial| denial.code());
             self.insert(transaction, totals.time, request, code.as_deref())?;
-            Ok(denial.map_or(Admission::Granted, Admission::Denied))
+            Ok(Ok(denial.map_or(Admission::Granted, Admission::Denied)))
+        })?;
+        known.or_else(|state| match state {
+            State::Reserved => Ok(Admission::Granted),
+            ended => Err(StoreError::Transition {
+                id: request.id.to_owned(),
+                state: ended.as_str(),
+                step: "reserved",
+            }),
         })
     }
 
@@ -306,6 +318,14 @@ impl Store for SqliteStore {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
             rows::cells(transaction, prefix)
         })
+    }
+
+    fn about(&self) -> Result<About, StoreError> {
+        let journal: String = self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            transaction.pragma_query_value(None, "journal_mode", |row| row.get(0))
+        })?;
+        let facts = vec![format!("SQLite {}", rusqlite::version()), format!("journal mode {journal}")];
+        Ok(About { place: self.path.display().to_string(), facts, warnings: Vec::new() })
     }
 }
 
