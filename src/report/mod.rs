@@ -17,6 +17,7 @@ pub mod progress;
 pub mod audit;
 pub mod fixed;
 pub mod cache;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -281,6 +281,15 @@ impl Table {
         })
     }
 
+    /// The part of the list whose models' ids hold `part`.
+    #[must_use]
+    pub fn only(&self, part: &str) -> Self {
+        let mut table = self.clone();
+        table.prices.values_mut().for_each(|models| models.retain(|model, _| model.contains(part)));
+        table.prices.retain(|_, models| !models.is_empty());
+        table
+    }
+
     /// How many days the list is older than `today`, where that is too many.
     #[must_use]
     pub fn old_at(&self, today: Date) -> Option<i32> {
