@@ -6,8 +6,10 @@ pub mod dialect;
 pub mod http;
 pub mod review;
 mod fault;
+mod gateway;
 pub mod reply;
 pub mod recall;
+pub mod tiers;
 
 use crate::meter::budget::Budget;
 use crate::meter::estimate::{self, Counting};
@@ -41,6 +43,11 @@ pub struct Endpoint {
     pub price: Option<Price>,
     /// How its input tokens are bounded before they are sent.
     pub counting: Counting,
+    /// The machine that this runs on, told from others that share its store: an address on loopback
+    /// is another server on each.
+    pub machine: String,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to.
+    pub gateway: bool,
 }
 
 /// Why nothing is sent to an address.
@@ -108,6 +115,8 @@ impl Endpoint {
             key: None,
             price: None,
             counting: Counting::Margin(OTHER_TOKENIZERS),
+            machine: String::new(),
+            gateway: false,
         }
     }
 
@@ -185,6 +194,21 @@ impl Endpoint {
             Counting::Margin(_) => tokens,
             Counting::Strict => tokens * BYTES_PER_TOKEN,
         }
+    }
+
+    /// The cell of the store in which its breaker is kept. Another key, address or model is another
+    /// cell, so that a breaker that waits for a change of the configuration need not look for one.
+    /// Of the key, and for loopback of the machine, it tells 64 bits of a keyed hash.
+    #[must_use]
+    pub fn breaker(&self) -> String {
+        let key = self.key.as_ref().map_or("", |key| key.value.as_str());
+        let machine = if self.is_local() { self.machine.as_str() } else { "" };
+        let mut hasher = blake3::Hasher::new_derive_key("hookgate 2026-11-23 who asks an endpoint");
+        for part in [key, machine] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        let asker = hasher.finalize().to_hex();
+        format!("breaker:{}|{}|{}|{}", self.provider, self.base_url, self.model, &asker[..16])
     }
 
     /// What reports call it.

@@ -15,6 +15,7 @@ use blake3::Hash;
 
 use super::Endpoint;
 use super::prompt::version;
+use super::tiers::Tiers;
 use crate::change::{ClassifiedChange, Step, Unit};
 use crate::check::finding::Finding;
 use crate::check::pack::RuleSet;
@@ -33,7 +34,10 @@ const FORMAT: u32 = 1;
 pub struct Memory {
     cache: Option<Cache>,
     mode: Mode,
-    terms: Terms,
+    level: Level,
+    documentation: bool,
+    /// Those of the first tier, and those of the one that it leaves its doubts to.
+    terms: Vec<Terms>,
     repository: String,
     hits: Vec<Hit>,
     misses: Vec<Miss>,
@@ -41,13 +45,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens the cache in `directory` for a run that asks `endpoint` about units at most at `level`,
+    /// Opens the cache in `directory` for a run that asks `tiers` about units at most at `level`,
     /// with their `documentation` or without. A preview leaves no trace. `now` is in ms since the epoch.
     #[must_use]
     pub fn open(
         directory: &Path,
         report: &Report,
-        endpoint: &Endpoint,
+        tiers: &Tiers,
         level: Level,
         documentation: bool,
         now: u64,
@@ -56,23 +60,36 @@ impl Memory {
             Mode::Review => Cache::open(directory, now).map(Some),
             Mode::Preview => Cache::existing(directory, now),
         };
-        let mut prompt = blake3::Hasher::new();
-        prompt.update(&FORMAT.to_le_bytes()).update(version().as_bytes()).update(&[u8::from(documentation)]);
         let mut memory = Self {
             cache: None,
             mode: report.mode,
-            terms: Terms {
-                model: format!("{} {}", endpoint.provider, endpoint.model),
-                level: level.as_str().to_owned(),
-                prompt: prompt.finalize(),
-            },
+            level,
+            documentation,
+            terms: Vec::new(),
             repository: report.attribution.repository.clone(),
             hits: Vec::new(),
             misses: Vec::new(),
             trouble: None,
         };
+        if let Some(first) = tiers.first() {
+            let above = tiers.above(first);
+            memory.terms.push(memory.terms_of(first, above.is_some()));
+            memory.terms.extend(above.map(|above| memory.terms_of(above, false)));
+        }
         memory.cache = opened.unwrap_or_else(|error| memory.fail(error));
         memory
+    }
+
+    /// On what terms `endpoint` reviews, where it is asked for its doubts or not.
+    fn terms_of(&self, endpoint: &Endpoint, doubts: bool) -> Terms {
+        let mut prompt = blake3::Hasher::new();
+        prompt.update(&FORMAT.to_le_bytes());
+        prompt.update(version(doubts).as_bytes()).update(&[u8::from(self.documentation)]);
+        Terms {
+            model: format!("{} {}", endpoint.provider, endpoint.model),
+            level: self.level.as_str().to_owned(),
+            prompt: prompt.finalize(),
+        }
     }
 
     /// Answers the units that were reviewed before.
@@ -82,7 +99,7 @@ impl Memory {
             let change = &report.changes[place.change].classified;
             let unit = &change.units[place.unit];
             match self.find(change, unit) {
-                Some(Ok((hit, kept))) => {
+                Some(Ok((hit, kept, model))) => {
                     let findings = match kept.is_empty() {
                         true => Vec::new(),
                         false => {
@@ -90,7 +107,7 @@ impl Memory {
                             Anchor::new(change, unit, redactor).map_or_else(Vec::new, |it| it.findings(&kept))
                         }
                     };
-                    let because = format!("reviewed before on {} by {}", hit.date, self.terms.model);
+                    let because = format!("reviewed before on {} by {model}", hit.date);
                     report.recall(place, Recalled { because, findings, tokens: hit.tokens });
                     self.hits.push(hit);
                 }
@@ -101,33 +118,45 @@ impl Memory {
     }
 
     /// What the cache says of a unit; none where there is no cache.
-    fn find(&mut self, change: &ClassifiedChange, unit: &Unit) -> Option<Result<(Hit, Vec<Kept>), Miss>> {
+    fn find(
+        &mut self,
+        change: &ClassifiedChange,
+        unit: &Unit,
+    ) -> Option<Result<(Hit, Vec<Kept>, String), Miss>> {
         let edges = edges(change, unit);
-        let found = self.cache.as_mut()?.find(&self.terms, &self.repository, &edges);
-        Some(match found {
-            Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
-                Some(kept) => Ok((hit, kept)),
-                None => Err(Miss::Unreadable),
-            },
-            Ok(Lookup::Miss(miss)) => Err(miss),
-            Err(error) => return self.fail(error),
-        })
+        let mut first_miss = None;
+        for terms in &self.terms {
+            let miss = match self.cache.as_mut()?.find(terms, &self.repository, &edges) {
+                Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
+                    Some(kept) => return Some(Ok((hit, kept, terms.model.clone()))),
+                    None => Miss::Unreadable,
+                },
+                Ok(Lookup::Miss(miss)) => miss,
+                Err(error) => return self.fail(error),
+            };
+            first_miss.get_or_insert(miss);
+        }
+        first_miss.map(Err)
     }
 
     /// Keeps what was said in answers that are believed to the last word: one that was cut off, or that
     /// claims what cannot be placed, may have found more than is known. Where a finding has no definition
-    /// on the new side to be found in again, the review is not kept.
+    /// on the new side to be found in again, the review is not kept; nor is one that `endpoint`, where it
+    /// was asked for its `doubts`, is unsure of.
     pub fn keep(
         &mut self,
+        endpoint: &Endpoint,
+        doubts: bool,
         payloads: &[Payload],
         answers: &[Answer],
         changes: &[RoutedChange],
         redactor: &Redactor,
     ) {
+        let terms = self.terms_of(endpoint, doubts);
         let mut reviews = Vec::new();
         for (payload, answer) in payloads.iter().zip(answers) {
-            let Answer::Reviewed { findings, dropped: 0, usage, elapsed } = answer else { continue };
-            for block in payload.blocks() {
+            let Answer::Reviewed { findings, dropped: 0, unsure, usage, elapsed } = answer else { continue };
+            for block in payload.blocks().iter().filter(|block| !doubts || !unsure.contains(&block.number)) {
                 let Some(said) = said(block, findings, changes, redactor) else { continue };
                 let units: Vec<UnitRef> = block.units().collect();
                 for &place in &units {
@@ -148,7 +177,7 @@ impl Memory {
             }
         }
         if let Some(cache) = self.cache.as_mut().filter(|_| !reviews.is_empty())
-            && let Err(error) = cache.store(&self.terms, &self.repository, &reviews)
+            && let Err(error) = cache.store(&terms, &self.repository, &reviews)
         {
             self.fail::<()>(error);
         }
@@ -189,10 +218,7 @@ fn place(change: &ClassifiedChange, definition: &str) -> Hash {
 
 /// What was said of a block, on paper; none where it could not be found again.
 fn said(block: &Block, all: &[Finding], changes: &[RoutedChange], redactor: &Redactor) -> Option<String> {
-    let has = |finding: &&Finding| {
-        finding.path == block.path && block.lines.iter().any(|line| line.number == finding.line)
-    };
-    let findings: Vec<_> = all.iter().filter(has).collect();
+    let findings: Vec<_> = all.iter().filter(|finding| block.holds(finding)).collect();
     if findings.is_empty() {
         return Some("[]".to_owned());
     }

@@ -11,6 +11,7 @@ pub mod tokenizer;
 mod worth;
 pub mod pack;
 
+use crate::check::finding::Finding;
 use crate::git::RepoPath;
 use redact::Redacted;
 
@@ -111,6 +112,12 @@ impl Block {
     /// All units that it is sent for.
     pub fn units(&self) -> impl Iterator<Item = UnitRef> + '_ {
         std::iter::once(self.unit).chain(self.also.iter().copied())
+    }
+
+    /// Whether a finding is about one of its lines.
+    #[must_use]
+    pub fn holds(&self, finding: &Finding) -> bool {
+        finding.path == self.path && self.lines.iter().any(|line| line.number == finding.line)
     }
 }
 

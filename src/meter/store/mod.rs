@@ -19,7 +19,7 @@ use super::denial::Denial;
 use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
 
-pub use self::redis::{Address, AddressError, Fault, Namespace, Password, Server};
+pub use self::redis::{Address, AddressError, Fault, Made, Namespace, Password, Server};
 
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
 /// backwards, whatever this says.
@@ -144,7 +144,23 @@ impl Place {
     /// # Errors
     /// [`StoreError`], with what to do about it.
     pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?))
+        match &self.redis {
+            // The server's clock counts there, the same for all machines.
+            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None)?)),
+            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?)),
+        }
+    }
+
+    /// Makes a store on a server on purpose, where there is none; a local one needs no making. What
+    /// this machine saw of it and the server has lost is an error, unless `accept_loss`.
+    ///
+    /// # Errors
+    /// [`StoreError`], with what to do about it.
+    pub fn init(&self, accept_loss: bool) -> Result<Made, StoreError> {
+        match &self.redis {
+            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss),
+            None => Ok(Made::Kept),
+        }
     }
 }
 
@@ -392,6 +408,18 @@ pub enum StoreError {
         /// For how long it was waited for, in ms.
         waited_ms: u128,
     },
+    /// Locks cannot be trusted where it is.
+    #[error(
+        "{path} is on a network file system ({kind}), where locks cannot be trusted; \
+         set `[state] directory` in your configuration to a directory on a disk of this machine",
+        path = path.display()
+    )]
+    Network {
+        /// The database.
+        path: PathBuf,
+        /// Which kind.
+        kind: String,
+    },
     /// It can be read only.
     #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]
     ReadOnly {
@@ -439,3 +467,6 @@ pub enum StoreError {
         reason: String,
     },
 }
+#[cfg(test)]
+#[path = "../../../tests/integration/harness/redis.rs"]
+pub(crate) mod redis_server;

@@ -4,6 +4,7 @@
 //! synchronisation: a deferred transaction that turns into a writer would fail at once instead of
 //! waiting, and a few small transactions a run gain nothing from a write-ahead log.
 
+mod filesystem;
 mod schema;
 mod rows;
 #[cfg(test)]
