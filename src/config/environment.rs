@@ -13,6 +13,8 @@ pub struct Environment {
     pub config_home: Option<PathBuf>,
     /// Where programs keep what they must remember; none without a home directory.
     pub state_home: Option<PathBuf>,
+    /// Characters of a line of standard output, where that is a terminal.
+    pub columns: Option<usize>,
     /// Environment variables.
     pub variables: HashMap<OsString, OsString>,
 }
@@ -28,6 +30,7 @@ impl Environment {
             config_home: dirs::config_dir(),
             // Only Linux tells state from data.
             state_home: dirs::state_dir().or_else(dirs::data_local_dir),
+            columns: console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)),
             variables: std::env::vars_os().collect(),
         })
     }
@@ -48,6 +51,17 @@ impl Environment {
     #[must_use]
     pub fn accepted_hash(&self) -> Option<&str> {
         self.variable("HOOKGATE_TRUST")
+    }
+
+    /// The name of this machine; empty where it cannot be learned. In a container it is the
+    /// container's.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let told = || self.variable("HOSTNAME").or_else(|| self.variable("COMPUTERNAME"));
+        match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+            Ok(name) => name.trim().to_owned(),
+            Err(_) => told().unwrap_or_default().to_owned(),
+        }
     }
 
     /// The user's own configuration file.

@@ -5,6 +5,7 @@
 //! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
 
 pub mod sqlite;
+pub(crate) mod redis;
 mod presence;
 #[cfg(test)]
 mod properties;
@@ -17,6 +18,8 @@ use super::budget::Estimate;
 use super::denial::Denial;
 use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
+
+pub use self::redis::{Address, AddressError, Fault, Made, Namespace, Password, Server};
 
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
 /// backwards, whatever this says.
@@ -130,15 +133,41 @@ pub struct About {
 pub struct Place {
     /// The state directory of the user.
     pub directory: PathBuf,
+    /// The server that keeps it instead, shared by many machines. The directory then holds only what
+    /// this machine remembers of it.
+    pub redis: Option<Server>,
 }
 
 impl Place {
+    /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
+    /// it cannot be.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
+    }
+
     /// Opens the store for the hook run `run`.
     ///
     /// # Errors
     /// [`StoreError`], with what to do about it.
     pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?))
+        match &self.redis {
+            // The server's clock counts there, the same for all machines.
+            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None)?)),
+            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?)),
+        }
+    }
+
+    /// Makes a store on a server on purpose, where there is none; a local one needs no making. What
+    /// this machine saw of it and the server has lost is an error, unless `accept_loss`.
+    ///
+    /// # Errors
+    /// [`StoreError`], with what to do about it.
+    pub fn init(&self, accept_loss: bool) -> Result<Made, StoreError> {
+        match &self.redis {
+            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss, None),
+            None => Ok(Made::Kept),
+        }
     }
 }
 
@@ -428,6 +457,14 @@ pub enum StoreError {
         /// The step asked for.
         step: &'static str,
     },
+    /// The server does not keep limits now.
+    #[error("the store at {place}: {fault}")]
+    Redis {
+        /// Its address, without a password.
+        place: String,
+        /// What is wrong with it, and what to do.
+        fault: Fault,
+    },
     /// Anything else that the database reports.
     #[error("{path}: {reason}", path = path.display())]
     Other {
@@ -437,3 +474,6 @@ pub enum StoreError {
         reason: String,
     },
 }
+#[cfg(test)]
+#[path = "../../../tests/integration/harness/redis.rs"]
+pub(crate) mod redis_server;

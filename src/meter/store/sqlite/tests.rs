@@ -56,7 +56,7 @@ fn used(input: u64) -> Charge {
 }
 
 fn place(directory: &Path) -> Place {
-    Place { directory: directory.to_path_buf() }
+    Place { directory: directory.to_path_buf(), redis: None }
 }
 
 fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
