@@ -19,7 +19,7 @@ use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
-use crate::meter::store::Place;
+use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits, Scope};
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
@@ -54,6 +54,8 @@ pub struct Config {
     pub record: ConsentRecord,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// The server that keeps the ledger instead; none where it is kept here.
+    redis: Option<Server>,
     environment: Environment,
     work_tree: PathBuf,
     name: String,
@@ -95,6 +97,9 @@ impl Config {
         let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
         let state_directory =
             user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+        let variable = |name: &str| environment.variable(name).map(str::to_owned);
+        let redis = read::store(&user.store, variable)
+            .map_err(|message| ConfigError::Inconsistent { path: user_path.clone(), message })?;
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -105,6 +110,7 @@ impl Config {
             consent,
             record,
             state_directory,
+            redis,
             environment: environment.clone(),
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
@@ -307,7 +313,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone(), redis: None }
+        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
