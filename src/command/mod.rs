@@ -13,6 +13,7 @@ mod rules;
 mod demo;
 mod cache;
 mod store;
+mod models;
 
 use std::io::{ErrorKind, Write};
 
@@ -49,6 +50,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
         Command::Store(arguments) => store::execute(arguments.action, environment, &mut out),
+        Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

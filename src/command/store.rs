@@ -7,7 +7,6 @@ use crate::cli::StoreAction;
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::git::Repository;
 use crate::meter::store::Made;
 
 pub(super) fn execute(
@@ -15,8 +14,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let repository = Repository::open(&environment.directory)?;
-    let config = Config::load(&repository, environment)?;
+    let config = Config::of_user(environment)?;
     if let Some(StoreAction::Init { accept_loss }) = action {
         let place = config.store();
         let Some(server) = &place.redis else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::attribution::Labels;
 use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -30,6 +31,10 @@ pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 pub struct UserFile {
     /// Who pays: stands on every row of the ledger.
     pub team: Option<String>,
+    /// Who asks: stands on every row of the ledger; the name of the account unless it is given.
+    pub user: Option<String>,
+    /// More that is to stand on every row.
+    pub labels: Labels,
     /// Where models are served.
     pub providers: BTreeMap<String, Provider>,
     /// Names for models, which repositories may ask for.
@@ -54,6 +59,9 @@ pub struct Provider {
     pub base_url: String,
     /// The environment variable that holds its key.
     pub api_key_env: Option<String>,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to.
+    #[serde(default)]
+    pub gateway: bool,
 }
 
 /// A model at a provider.
@@ -64,6 +72,9 @@ pub struct Tier {
     pub provider: String,
     /// The model's id at the provider.
     pub model: String,
+    /// Whether it is too dear to stand in for a tier that is not.
+    #[serde(default)]
+    pub premium: bool,
 }
 
 /// Ceilings that no repository can raise: the user's own over everything, and those of repositories,
@@ -213,6 +224,8 @@ pub struct RepositoryFile {
     pub alerts: Alerts,
     /// What is left out of review.
     pub exclude: Exclude,
+    /// What is to stand on every row of the ledger; the user's labels count before these.
+    pub labels: Labels,
 }
 
 /// One section a hook.
@@ -250,6 +263,23 @@ pub struct HookSection {
     pub required: Option<bool>,
     /// The most that is sent of a definition.
     pub level: Option<Level>,
+    /// When the next tier is asked.
+    pub failover: Option<Failover>,
+    /// The tier that is asked again about what another one is unsure of.
+    pub escalate: Option<String>,
+}
+
+/// When the next tier of a hook is asked about what those before it leave unanswered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failover {
+    /// Never: the first tier or nobody.
+    None,
+    /// Where it steps up from none of those before it: neither off this machine, nor to a premium tier.
+    #[default]
+    Same,
+    /// Always.
+    Any,
 }
 
 /// Which rules run, and how loudly.
@@ -408,6 +438,7 @@ impl RepositoryFile {
                 max_payload_tokens: local.alerts.max_payload_tokens.or(self.alerts.max_payload_tokens),
             },
             exclude: Exclude { paths },
+            labels: self.labels.overridden_by(local.labels),
         }
     }
 }
@@ -420,6 +451,8 @@ impl HookSection {
             tiers: local.tiers.or(self.tiers),
             required: local.required.or(self.required),
             level: local.level.or(self.level),
+            failover: local.failover.or(self.failover),
+            escalate: local.escalate.or(self.escalate),
         }
     }
 }
