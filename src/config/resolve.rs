@@ -24,7 +24,7 @@ use crate::git::Repository;
 use crate::meter::estimate;
 use crate::meter::price::Price;
 use crate::meter::price::table::{Prices, TableError};
-use crate::meter::store::Place;
+use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
 use crate::model::{ApiKey, Endpoint};
@@ -53,6 +53,8 @@ pub struct UserConfig {
     pub path: PathBuf,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// The server that keeps the ledger instead; none where it is kept here.
+    redis: Option<Server>,
 }
 
 impl UserConfig {
@@ -70,13 +72,16 @@ impl UserConfig {
         let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
         let state_directory =
             file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
-        Ok(Self { file, path, state_directory })
+        let variable = |name: &str| environment.variable(name).map(str::to_owned);
+        let redis = read::store(&file.store, variable)
+            .map_err(|message| ConfigError::Inconsistent { path: path.clone(), message })?;
+        Ok(Self { file, path, state_directory, redis })
     }
 
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        place(&self.file, &self.state_directory)
+        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
     }
 
     /// Whom what is done outside of repositories is charged to.
@@ -102,10 +107,6 @@ impl UserConfig {
     }
 }
 
-fn place(_user: &UserFile, state_directory: &Path) -> Place {
-    Place { directory: state_directory.to_owned(), redis: None }
-}
-
 /// The configuration of one repository, as one user has it.
 #[derive(Debug)]
 pub struct Config {
@@ -125,6 +126,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// What models cost.
     pub prices: Result<Prices, TableError>,
+    /// The server that keeps the ledger instead; none where it is kept here.
+    redis: Option<Server>,
     environment: Environment,
     work_tree: PathBuf,
     name: String,
@@ -170,7 +173,8 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let UserConfig { file: user, path: user_path, state_directory, redis } =
+            UserConfig::load(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
@@ -191,6 +195,7 @@ impl Config {
             record,
             prices: Prices::load(&state_directory),
             state_directory,
+            redis,
             environment: environment.clone(),
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
@@ -205,7 +210,8 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let UserConfig { file: user, path: user_path, state_directory, redis } =
+            UserConfig::load(environment)?;
         Ok(Self {
             prices: Prices::load(&state_directory),
             labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
@@ -217,6 +223,7 @@ impl Config {
             consent: Consent::NotNeeded,
             record: ConsentRecord::of(&environment.directory, &state_directory)?,
             state_directory,
+            redis,
             environment: environment.clone(),
             work_tree: environment.directory.clone(),
             name: String::new(),
@@ -485,7 +492,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        place(&self.user, &self.state_directory)
+        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
