@@ -99,7 +99,7 @@ impl Client {
         let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
         // A reply without figures is charged what was reserved for it.
         let usage = answer.usage.unwrap_or(Usage {
-            input: request.input_tokens,
+            input: endpoint.with_margin(request.input_tokens),
             cached_input: 0,
             output: request.max_output_tokens,
             source: UsageSource::Estimated,
