@@ -20,7 +20,7 @@ fn soon() -> Instant {
 fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
     let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
-    Client::new(endpoint)?.exchange(&request, &payload, endpoint, deadline)
+    Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
 }
 
 /// Asks a provider that gives `reply`, in each dialect.
@@ -418,5 +418,38 @@ proptest! {
         let hidden = ['\u{202e}', '\u{200b}', '\u{feff}'];
         prop_assert!(!message.contains(hidden));
         prop_assert!(message.chars().count() < 450);
+    }
+}
+
+fn attribution() -> Attribution {
+    Attribution {
+        user: "ada".to_owned(),
+        repository: "acme/web".to_owned(),
+        branch: Some("größe".to_owned()),
+        labels: [("cost-centre".to_owned(), "42".to_owned())].into(),
+        ..Attribution::default()
+    }
+}
+
+#[test]
+fn only_a_gateway_of_ones_own_is_told_who_asks() {
+    for dialect in DIALECTS {
+        for gateway in [false, true] {
+            let provider = Provider::always(Say::nothing());
+            let endpoint = Endpoint { gateway, ..endpoint(dialect, &provider.base_url()) };
+            ask(&endpoint, soon()).unwrap();
+            let received = &provider.requests()[0];
+            let told: Vec<_> =
+                received.headers.iter().filter(|(name, _)| name.starts_with("x-hookgate-")).collect();
+            if gateway {
+                assert_eq!(received.header("x-hookgate-repository"), Some("acme/web"));
+                assert_eq!(received.header("x-hookgate-branch"), Some("gr%C3%B6%C3%9Fe"));
+                assert_eq!(received.header("x-hookgate-label-cost-centre"), Some("42"));
+                assert_eq!(told.len(), 4, "{told:?}");
+            } else {
+                assert!(told.is_empty(), "{told:?}");
+                assert!(!received.headers.iter().any(|(_, value)| value.contains("acme")), "{received:?}");
+            }
+        }
     }
 }
