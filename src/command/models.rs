@@ -8,6 +8,7 @@ use crate::cli::{Hook, ListFormat, Models, ModelsAction};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::meter::breaker::{Admission, Breaker};
 use crate::meter::budget::Budget;
 use crate::meter::price::PriceSource;
 use crate::meter::store::{LedgerRow, State};
@@ -71,7 +72,12 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
     for name in config.user.tiers.keys() {
         // A tier of the user's file always is described.
         let Some(endpoint) = config.priced(Hook::PreCommit, Some(name))? else { continue };
-        tiers.push(tier(config, &endpoint, &rows));
+        // The breaker is that of its key.
+        let keyed = config.endpoint(name).ok().zip(budget.as_ref().ok());
+        let look =
+            |(endpoint, budget): (Endpoint, _)| Breaker::new(budget, endpoint.breaker()).look(since).ok();
+        let breaker = keyed.and_then(look).unwrap_or(Admission::Closed);
+        tiers.push(tier(config, &endpoint, &rows, &breaker));
     }
     let path = &config.user_path;
     match format {
@@ -83,7 +89,7 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
     Ok(ExitStatus::Allowed)
 }
 
-fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow]) -> Tier {
+fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow], breaker: &Admission) -> Tier {
     let is_sent = |row: &&LedgerRow| {
         row.provider == endpoint.provider
             && row.model == endpoint.model
@@ -105,8 +111,11 @@ fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow]) -> Tier {
             .price
             .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
         price_source: PriceSource::of(endpoint.price.as_ref()).to_owned(),
-        breaker: "closed".to_owned(),
-        breaker_because: None,
+        breaker: breaker.as_str().to_owned(),
+        breaker_because: match breaker {
+            Admission::Open(closure) => Some(closure.to_string()),
+            Admission::Closed | Admission::Probe => None,
+        },
         requests: Requests::of(rows.iter().filter(is_sent).map(answered)),
         estimate_error: None,
     }
@@ -232,6 +241,9 @@ fn try_out(
     payload: &Payload,
     tokenizer: &Tokenizer,
 ) -> Trial {
+    // The user asks by hand: that it was left alone is no answer. Where the store fails, so does the
+    // review.
+    let _ = Breaker::new(budget, endpoint.breaker()).close();
     let request = render(payload, endpoint, false, tokenizer);
     let counted_input = Some(request.input_tokens);
     let terms =

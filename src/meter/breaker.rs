@@ -318,6 +318,20 @@ impl<'b> Breaker<'b> {
         Ok(admission)
     }
 
+    /// How it stands: what a request would be told now, without making it the probe.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn look(&self, wall: u64) -> Result<Admission, BudgetError> {
+        let mut admission = Admission::Closed;
+        let lease = Duration::ZERO;
+        self.budget.update(&self.cell, &mut |store, cell| {
+            admission = State::read(cell).admit(Now { store, wall }, lease);
+            None
+        })?;
+        Ok(admission)
+    }
+
     /// Learns what came of a request that was admitted so; see [`State::record`].
     ///
     /// # Errors
@@ -334,7 +348,7 @@ impl<'b> Breaker<'b> {
         self.change(wall, |state, now| state.record(health, what, was_probe, now, random))
     }
 
-    /// Closes it: the user has asked the endpoint, and it answered.
+    /// Closes it, since the user wants the endpoint to be asked now.
     ///
     /// # Errors
     /// [`BudgetError::Store`].
