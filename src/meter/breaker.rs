@@ -314,20 +314,6 @@ impl<'b> Breaker<'b> {
         Ok(admission)
     }
 
-    /// How it stands: what a request would be told now, without making it the probe.
-    ///
-    /// # Errors
-    /// [`BudgetError::Store`].
-    pub fn look(&self, wall: u64) -> Result<Admission, BudgetError> {
-        let mut admission = Admission::Closed;
-        let lease = Duration::ZERO;
-        self.budget.update(&self.cell, &mut |store, cell| {
-            admission = State::read(cell).admit(Now { store, wall }, lease);
-            None
-        })?;
-        Ok(admission)
-    }
-
     /// Learns what came of a request that was admitted so; see [`State::record`].
     ///
     /// # Errors
