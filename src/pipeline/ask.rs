@@ -10,6 +10,7 @@ use super::Options;
 use crate::check::finding::Finding;
 use crate::meter::Window;
 use crate::meter::budget::Budget;
+use crate::meter::price::Price;
 use crate::model::Endpoint;
 use crate::model::prompt::{Request, most, overhead, render};
 use crate::model::recall::Memory;
@@ -70,6 +71,7 @@ pub(super) fn ask(
                 said: BTreeMap::new(),
                 doubts: Vec::new(),
                 invented: 0,
+                price: endpoint.price,
             };
             run.finish(round);
             report.charge(&budget);
@@ -212,13 +214,14 @@ struct Run<'a> {
     doubts: Vec<Doubt>,
     /// Claims of models about what they were not sent.
     invented: usize,
+    /// The price of whoever answered last.
+    price: Option<Price>,
 }
 
 impl Run<'_> {
     /// Every turn, beginning with `first`, and the sums of all.
     fn finish(mut self, first: Round<'_>) {
         let tiers = &self.desk.options.tiers;
-        let mut price = first.endpoint.price;
         let mut first = Some(first);
         for (index, endpoint) in tiers.asked.iter().enumerate() {
             let is_followed = index + 1 < tiers.asked.len();
@@ -227,7 +230,6 @@ impl Run<'_> {
                 None => self.take_over(endpoint),
             };
             if let Some((round, because)) = next {
-                price = endpoint.price;
                 let until = until(Instant::now(), self.end, is_followed);
                 self.turn(round, &because, until);
             }
@@ -242,7 +244,7 @@ impl Run<'_> {
             sent.extend(tried);
         }
         let (payloads, requests): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        self.report.expect(&payloads, &most(&requests), price.as_ref());
+        self.report.expect(&payloads, &most(&requests), self.price.as_ref());
         self.report.requests = requests.into_iter().map(|request| request.body).collect();
         if self.invented > 0 {
             let note = format!("claims of the model about what it was not sent, dropped: {}", self.invented);
@@ -339,6 +341,9 @@ impl Run<'_> {
                     self.unanswered.push(Unanswered { units, tier, reason, sent });
                 }
             }
+        }
+        if !reviewed.is_empty() {
+            self.price = endpoint.price;
         }
         if let Some(turn) = self.report.turns.last_mut() {
             turn.reviewed = reviewed.len();
