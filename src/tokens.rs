@@ -131,6 +131,14 @@ impl UsageSource {
     }
 }
 
+/// The smallest of the values, which are sorted, that so many per cent of them do not exceed: the
+/// nearest-rank method; 0 of none.
+#[must_use]
+pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,5 +156,12 @@ mod tests {
     fn counts_are_grouped_by_thousands() {
         let shown: Vec<_> = [0, 999, 1000, 1_234_567].map(|n| Grouped(n).to_string()).into();
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_there() {
+        // The example of https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method.
+        let sorted = [15, 20, 35, 40, 50];
+        assert_eq!([5, 30, 40, 50, 100].map(|percent| percentile(&sorted, percent)), [15, 20, 20, 35, 50]);
     }
 }

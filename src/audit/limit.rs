@@ -1,6 +1,7 @@
 //! From what past commits needed to the limits that would have held most of them.
 
 use crate::report::audit::{Candidate, PerCommit};
+use crate::tokens::percentile;
 
 /// What part of the mean is proposed.
 const PERCENT_OF_MEAN: u64 = 80;
@@ -22,25 +23,11 @@ pub(super) fn propose(mut needs: Vec<u64>, floor: u64) -> Option<(PerCommit, Vec
     Some((PerCommit { p50, p90, p95, mean }, limits.into_iter().map(candidate).collect()))
 }
 
-/// The smallest of the values, which are sorted, that so many per cent of them do not exceed: the
-/// nearest-rank method.
-fn percentile(sorted: &[u64], percent: usize) -> u64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_there() {
-        // The example of https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method.
-        let sorted = [15, 20, 35, 40, 50];
-        assert_eq!([5, 30, 40, 50, 100].map(|percent| percentile(&sorted, percent)), [15, 20, 20, 35, 50]);
-    }
 
     #[test]
     fn a_fifth_below_the_mean_is_proposed() {

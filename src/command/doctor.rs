@@ -169,7 +169,8 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
                 let price = endpoint.price.map_or("price unknown", |_| "price known");
-                let about = format!("{} at {}, {key}, {price}", endpoint.model, endpoint.base_url);
+                let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
+                let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
                 list.ok(&subject, about)?;
             }
             Err(reason) => list.warn(&subject, reason)?,

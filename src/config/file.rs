@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::attribution::Labels;
 use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -29,6 +30,10 @@ pub const BASELINE_FILE: &str = ".hookgate/baseline.json";
 pub struct UserFile {
     /// Who pays: stands on every row of the ledger.
     pub team: Option<String>,
+    /// Who asks: stands on every row of the ledger; the name of the account unless it is given.
+    pub user: Option<String>,
+    /// More that is to stand on every row.
+    pub labels: Labels,
     /// Where models are served.
     pub providers: BTreeMap<String, Provider>,
     /// Names for models, which repositories may ask for.
@@ -51,6 +56,9 @@ pub struct Provider {
     pub base_url: String,
     /// The environment variable that holds its key.
     pub api_key_env: Option<String>,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to.
+    #[serde(default)]
+    pub gateway: bool,
 }
 
 /// A model at a provider.
@@ -193,6 +201,8 @@ pub struct RepositoryFile {
     pub alerts: Alerts,
     /// What is left out of review.
     pub exclude: Exclude,
+    /// What is to stand on every row of the ledger; the user's labels count before these.
+    pub labels: Labels,
 }
 
 /// One section a hook.
@@ -405,6 +415,7 @@ impl RepositoryFile {
                 max_payload_tokens: local.alerts.max_payload_tokens.or(self.alerts.max_payload_tokens),
             },
             exclude: Exclude { paths },
+            labels: self.labels.overridden_by(local.labels),
         }
     }
 }

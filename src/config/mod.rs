@@ -6,6 +6,8 @@
 //! `hookgate.local.toml` beside it overrides it in one clone. No environment variable and no file
 //! of a repository can name an endpoint or a key.
 
+mod attribution;
+mod ceilings;
 mod edit;
 pub mod environment;
 pub mod file;
@@ -19,9 +21,10 @@ use std::path::PathBuf;
 use crate::check::pack::PackError;
 use crate::git::GitError;
 
+pub use ceilings::Ceiling;
 pub use edit::with_token_limit;
 pub use environment::Environment;
-pub use resolve::Config;
+pub use resolve::{Config, UserConfig};
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// What was probably meant.
         instead: String,
+    },
+    /// A variable of the environment that is not what it should be.
+    #[error("{name}: {message}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it, and what would be right.
+        message: String,
     },
     /// No place for the ledger and for consent.
     #[error("there is no directory to keep state in: set HOME, or [state] directory in the user's file")]

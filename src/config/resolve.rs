@@ -1,16 +1,19 @@
 //! What the files say, turned into what each stage is told.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::attribution::Labels;
+use super::ceilings::{Ceiling, ceilings};
 use super::file::{
-    BASELINE_FILE, Ceilings, Failover, HookSection, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile,
-    Tier, UserFile,
+    BASELINE_FILE, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
+    UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
-use super::{ConfigError, Environment, packs, read};
+use super::{ConfigError, Environment, attribution, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
 use crate::check::baseline::Baseline;
@@ -20,7 +23,7 @@ use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::price::Price;
 use crate::meter::store::Place;
-use crate::meter::{Attribution, Limits, Scope};
+use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
@@ -37,6 +40,68 @@ const TOKEN_LIMIT: u64 = 4000;
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
+
+/// The user's own file, with what follows from it in and outside of every repository.
+#[derive(Debug)]
+pub struct UserConfig {
+    /// The file; empty where there is none.
+    pub file: UserFile,
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// Where ledger, reservations and consent are kept.
+    pub state_directory: PathBuf,
+}
+
+impl UserConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
+        let path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
+        let file = match environment.user_file() {
+            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
+            None => None,
+        }
+        .unwrap_or_default();
+        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
+        let state_directory =
+            file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+        Ok(Self { file, path, state_directory })
+    }
+
+    /// Where reservations and the ledger are kept.
+    #[must_use]
+    pub fn store(&self) -> Place {
+        place(&self.file, &self.state_directory)
+    }
+
+    /// Whom what is done outside of repositories is charged to.
+    ///
+    /// # Errors
+    /// Labels in the environment that cannot be used.
+    pub fn attribution(&self, environment: &Environment) -> Result<Attribution, ConfigError> {
+        let pipeline = attribution::pipeline(environment);
+        Ok(Attribution {
+            user: attribution::user(self.file.user.as_deref(), environment),
+            team: self.file.team.clone(),
+            stage: pipeline.stage,
+            ci_run: pipeline.run,
+            labels: attribution::labels(&Labels::default(), &self.file.labels, environment)?,
+            ..Attribution::default()
+        })
+    }
+
+    /// The limits that count outside of repositories.
+    #[must_use]
+    pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
+        ceilings(&self.file.limits, &self.path, None, attribution)
+    }
+}
+
+fn place(_user: &UserFile, state_directory: &Path) -> Place {
+    Place { directory: state_directory.to_owned(), redis: None }
+}
 
 /// The configuration of one repository, as one user has it.
 #[derive(Debug)]
@@ -59,6 +124,9 @@ pub struct Config {
     work_tree: PathBuf,
     name: String,
     branch: Option<String>,
+    labels: BTreeMap<String, String>,
+    /// What `hookgate.local.toml` alone says of hooks.
+    local_hooks: Hooks,
 }
 
 /// Why a tier cannot be asked, in words that end a sentence about it.
@@ -97,21 +165,16 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let user_path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
-        let user = match environment.user_file() {
-            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
-            None => None,
-        }
-        .unwrap_or_default();
+        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
         };
-        let asked = written(REPOSITORY_FILE)?.overridden_by(written(LOCAL_FILE)?);
+        let (asked, local) = (written(REPOSITORY_FILE)?, written(LOCAL_FILE)?);
+        let local_hooks = local.hooks.clone();
+        let asked = asked.overridden_by(local);
 
-        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
-        let state_directory =
-            user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+        let labels = attribution::labels(&asked.labels, &user.labels, environment)?;
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -126,6 +189,32 @@ impl Config {
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
             branch: repository.branch(),
+            labels,
+            local_hooks,
+        })
+    }
+
+    /// Reads the user's file alone, for what concerns no repository.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
+        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
+        Ok(Self {
+            user,
+            user_path,
+            repository: RepositoryFile::default(),
+            local_hooks: Hooks::default(),
+            labels,
+            baseline: None,
+            consent: Consent::NotNeeded,
+            record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            state_directory,
+            environment: environment.clone(),
+            work_tree: environment.directory.clone(),
+            name: String::new(),
+            branch: None,
         })
     }
 
@@ -160,7 +249,7 @@ impl Config {
             rules: self.rules(false)?,
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
-            limits: self.limits(section, &attribution),
+            limits: Limits::new(self.ceilings(hook).into_iter().map(|ceiling| ceiling.limit).collect()),
             alerts: Thresholds {
                 min_compression: self.repository.alerts.min_compression.map(|ratio| ratio.0),
                 max_payload_tokens: self.repository.alerts.max_payload_tokens,
@@ -173,19 +262,23 @@ impl Config {
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
+            team: None,
         })
     }
 
     /// Whom a run of `hook` is charged to.
     #[must_use]
     pub fn attribution(&self, hook: Hook) -> Attribution {
+        let pipeline = attribution::pipeline(&self.environment);
         Attribution {
+            user: attribution::user(self.user.user.as_deref(), &self.environment),
             repository: self.name.clone(),
-            branch: self.branch.clone(),
+            branch: self.branch.clone().or(pipeline.branch),
             team: self.user.team.clone(),
             hook: hook.as_str().to_owned(),
-            stage: "local".to_owned(),
-            ..Attribution::default()
+            stage: pipeline.stage,
+            ci_run: pipeline.run,
+            labels: self.labels.clone(),
         }
     }
 
@@ -233,6 +326,7 @@ impl Config {
             key: None,
             price: None,
             machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
+            gateway: provider.gateway,
         };
         let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),
@@ -340,28 +434,29 @@ impl Config {
         }
     }
 
-    /// A repository lowers its user's ceilings, and cannot raise them.
-    fn limits(&self, section: &HookSection, attribution: &Attribution) -> Limits {
-        let user = &self.user.limits;
-        let tables =
-            [(Scope::Repository, &user.repository), (Scope::Team, &user.team), (Scope::Stage, &user.stage)];
-        let of_name = tables.into_iter().filter_map(|(scope, table)| {
-            let name = attribution.scope(scope)?;
-            Some((scope, *table.get(name).or_else(|| table.get("*"))?))
-        });
-        let asked = section.token_limit.unwrap_or(TOKEN_LIMIT);
-        let own = Ceilings {
-            hook_tokens: Some(user.own.hook_tokens.map_or(asked, |ceiling| ceiling.min(asked))),
-            ..user.own
+    /// What the user's file allows a run that belongs to no hook.
+    #[must_use]
+    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
+        let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
+        Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
+    }
+
+    /// The limits in force for a run of `hook`, and what sets each of them.
+    #[must_use]
+    pub fn ceilings(&self, hook: Hook) -> Vec<Ceiling> {
+        let limit = |hooks: &Hooks| hooks.section(hook).token_limit;
+        let asked = match (limit(&self.local_hooks), limit(&self.repository.hooks)) {
+            (Some(tokens), _) => (tokens, LOCAL_FILE),
+            (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
+            (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        let all = std::iter::once((Scope::User, own)).chain(of_name);
-        Limits::new(all.flat_map(|(scope, ceilings)| ceilings.limits(scope)).collect())
+        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone(), redis: None }
+        place(&self.user, &self.state_directory)
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;

@@ -350,6 +350,12 @@ impl<'b> Reservation<'b> {
 }
 
 impl Dispatched<'_> {
+    /// Whom the request is charged to.
+    #[must_use]
+    pub fn attribution(&self) -> &Attribution {
+        &self.open.budget.attribution
+    }
+
     /// Replaces the reservation by what the request truly took; returns its cost, if known.
     /// `outcome` is `ok` or the code of a reason.
     ///

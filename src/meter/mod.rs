@@ -95,7 +95,7 @@ impl Limits {
 pub struct Attribution {
     /// Who ran it: the name in the user's file, or that of the account.
     pub user: String,
-    /// The repository's name.
+    /// The repository's name; empty outside of repositories.
     pub repository: String,
     /// The branch; none when detached.
     pub branch: Option<String>,
@@ -117,7 +117,7 @@ impl Attribution {
     pub fn scope(&self, scope: Scope) -> Option<&str> {
         match scope {
             Scope::User => Some(&self.user),
-            Scope::Repository => Some(&self.repository),
+            Scope::Repository => Some(self.repository.as_str()).filter(|name| !name.is_empty()),
             Scope::Team => self.team.as_deref(),
             Scope::Stage => Some(&self.stage),
         }

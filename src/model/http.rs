@@ -14,7 +14,8 @@ use super::dialect::Finish;
 use super::fault::{Broken, Fault, Unmade};
 use super::prompt::Request;
 use super::reply::{self, Reply};
-use super::{Endpoint, EndpointError};
+use super::{Endpoint, EndpointError, gateway};
+use crate::meter::Attribution;
 use crate::meter::budget::Dispatched;
 use crate::payload::Payload;
 use crate::tokens::{Usage, UsageSource};
@@ -47,7 +48,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -76,10 +77,10 @@ impl Client {
         request: &Request,
         payload: &Payload,
         endpoint: &Endpoint,
-        _permit: &Dispatched<'_>,
+        permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
-        self.exchange(request, payload, endpoint, deadline)
+    ) -> Result<Reply, Box<AskError>> {
+        self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
     fn exchange(
@@ -87,10 +88,11 @@ impl Client {
         request: &Request,
         payload: &Payload,
         endpoint: &Endpoint,
+        attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
-        let response = self.post(request, endpoint, deadline)?;
+        let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
         if !status.is_success() {
             return Err(fault.status(status.as_u16(), &notice(response, endpoint, deadline)));
@@ -120,8 +122,9 @@ impl Client {
         &self,
         request: &Request,
         endpoint: &Endpoint,
+        attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;
@@ -136,6 +139,9 @@ impl Client {
             let mut value = HeaderValue::try_from(value)
                 .map_err(|_| fault.forbidden("its key cannot stand in a header"))?;
             value.set_sensitive(true);
+            post = post.header(name, value);
+        }
+        for (name, value) in gateway::headers(endpoint, attribution) {
             post = post.header(name, value);
         }
         post.body(request.body.clone()).send().map_err(|error| {
@@ -158,6 +164,49 @@ fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) 
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
     Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
+}
+
+/// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
+pub(super) struct Loopback {
+    /// Never dropped, as [`Client`]'s.
+    inner: ManuallyDrop<blocking::Client>,
+}
+
+impl Loopback {
+    /// None where the system gives no HTTP client.
+    pub(super) fn new() -> Option<Self> {
+        let builder = blocking::Client::builder()
+            .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .timeout(None);
+        Some(Self { inner: ManuallyDrop::new(builder.build().ok()?) })
+    }
+
+    /// Status and JSON of a GET, or of a POST of `body`, to a port of 127.0.0.1; none where no JSON
+    /// of a reasonable size comes before the deadline.
+    pub(super) fn look(
+        &self,
+        port: u16,
+        path: &str,
+        body: Option<String>,
+        deadline: Instant,
+    ) -> Option<(u16, serde_json::Value)> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let url = Url::parse(&format!("http://127.0.0.1:{port}{path}")).ok()?;
+        let request = match body {
+            Some(body) => self.inner.post(url).header(CONTENT_TYPE, "application/json").body(body),
+            None => self.inner.get(url),
+        };
+        let response = request.timeout(left).send().ok()?;
+        let status = response.status().as_u16();
+        let body = read(response, deadline).ok()?;
+        Some((status, serde_json::from_str(&body).ok()?))
+    }
 }
 
 /// Reads a body to its end, its limit or the deadline.

@@ -6,9 +6,11 @@ pub mod dialect;
 pub mod http;
 pub mod review;
 mod fault;
+mod gateway;
 pub mod reply;
 pub mod recall;
 pub mod tiers;
+pub mod detect;
 
 use crate::meter::price::Price;
 use crate::report::ModelName;
@@ -34,6 +36,8 @@ pub struct Endpoint {
     /// The machine that this runs on, told from others that share its store: an address on loopback
     /// is another server on each.
     pub machine: String,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to.
+    pub gateway: bool,
 }
 
 /// Why nothing is sent to an address.
@@ -101,6 +105,7 @@ impl Endpoint {
             key: None,
             price: None,
             machine: String::new(),
+            gateway: false,
         }
     }
 

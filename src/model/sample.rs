@@ -17,6 +17,7 @@ pub(super) fn endpoint(dialect: Dialect, base_url: &str) -> Endpoint {
         key: Some(ApiKey { value: "sk-secret".to_owned(), origin: "variable MODEL_KEY".to_owned() }),
         price: None,
         machine: String::new(),
+        gateway: false,
     }
 }
 

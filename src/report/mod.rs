@@ -18,6 +18,7 @@ pub mod progress;
 pub mod audit;
 pub mod fixed;
 pub mod cache;
+pub mod models;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
