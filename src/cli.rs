@@ -1,10 +1,14 @@
 //! The command line, and nothing of what it does.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+use crate::text::instead;
 
 /// A git hook manager that treats model calls as a metered utility.
 ///
@@ -63,6 +67,10 @@ pub enum Command {
     Cache(Cache),
     /// List the models of your file; find servers on this machine; try whether they answer.
     Models(Models),
+    /// Show every limit: used, reserved, what is left, and when it begins anew.
+    Budget(Budget),
+    /// Show what requests took and cost, by whatever they are charged to.
+    Spend(Spend),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -324,6 +332,14 @@ pub struct Models {
     pub format: ListFormat,
 }
 
+/// `budget`.
+#[derive(Debug, Args)]
+pub struct Budget {
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
 /// The subcommands of `models`.
 #[derive(Debug, Subcommand)]
 pub enum ModelsAction {
@@ -360,6 +376,138 @@ pub enum ModelsAction {
         #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
         format: ListFormat,
     },
+}
+
+/// `spend`.
+#[derive(Debug, Args)]
+pub struct Spend {
+    /// What to group by, one within the other: repository, branch, team, user, hook, stage, run,
+    /// provider, model, tier, day, month, reason, because, label:NAME.
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',', default_value = "repository")]
+    pub by: Vec<By>,
+    /// Count so many days, today among them, or all since a day [default: the first of this month].
+    #[arg(long, value_name = "30d|2026-11-01")]
+    pub since: Option<Since>,
+    /// … up to this day, which counts.
+    #[arg(long, value_name = "2026-11-30")]
+    pub until: Option<Date>,
+    /// How to list.
+    #[arg(long, value_name = "text|csv|json", default_value = "text", hide_possible_values = true)]
+    pub format: SpendFormat,
+}
+
+/// What requests can be grouped by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The repository.
+    Repository,
+    /// The branch.
+    Branch,
+    /// The team.
+    Team,
+    /// The user.
+    User,
+    /// The hook.
+    Hook,
+    /// The stage of a pipeline.
+    Stage,
+    /// The run of a CI system.
+    Run,
+    /// The provider.
+    Provider,
+    /// The model.
+    Model,
+    /// The tier.
+    Tier,
+    /// The UTC day.
+    Day,
+    /// The UTC month.
+    Month,
+    /// What came of it: `ok`, or the code of a reason.
+    Reason,
+    /// Why this endpoint.
+    Because,
+    /// A label of the user's choice.
+    Label(String),
+}
+
+impl By {
+    const ALL: [(&str, Self); 14] = [
+        ("repository", Self::Repository),
+        ("branch", Self::Branch),
+        ("team", Self::Team),
+        ("user", Self::User),
+        ("hook", Self::Hook),
+        ("stage", Self::Stage),
+        ("run", Self::Run),
+        ("provider", Self::Provider),
+        ("model", Self::Model),
+        ("tier", Self::Tier),
+        ("day", Self::Day),
+        ("month", Self::Month),
+        ("reason", Self::Reason),
+        ("because", Self::Because),
+    ];
+}
+
+impl FromStr for By {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, String> {
+        if let Some(name) = written.strip_prefix("label:").filter(|name| !name.is_empty()) {
+            return Ok(Self::Label(name.to_owned()));
+        }
+        // What design documents and habit call it.
+        let written = if written == "repo" { "repository" } else { written };
+        let known = Self::ALL.into_iter().find(|(name, _)| *name == written);
+        known.map(|(_, by)| by).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).chain(["label:NAME"]).collect();
+            instead(written, &names).trim_start_matches("; ").to_owned()
+        })
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, Self::ALL.iter().find(|(_, by)| by == self)) {
+            (Self::Label(name), _) => write!(f, "label:{name}"),
+            (_, Some((name, _))) => f.write_str(name),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+/// From when on to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// So many days, today among them, at least one.
+    Days(u32),
+    /// A UTC day.
+    Day(Date),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, String> {
+        let wrong = || "expected a number of days from 1 up, 30d, or a day, 2026-11-01".to_owned();
+        match written.strip_suffix('d').map(str::parse) {
+            Some(Ok(days @ 1..)) => Ok(Self::Days(days)),
+            Some(_) => Err(wrong()),
+            None => written.parse().map(Self::Day).map_err(|_| wrong()),
+        }
+    }
+}
+
+/// How to list what was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SpendFormat {
+    /// For people.
+    Text,
+    /// For spreadsheets; RFC 4180.
+    Csv,
+    /// For programs; version 1.
+    Json,
 }
 
 /// `demo`.

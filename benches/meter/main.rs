@@ -140,7 +140,7 @@ fn told(options: &Options, day_tokens: u64) -> Budget {
 
 fn budget(server: &str, directory: &Path, user: &str, day_tokens: u64) -> Budget {
     assert_eq!(server, "sqlite", "no other store yet");
-    let place = Place { directory: directory.to_path_buf() };
+    let place = Place { directory: directory.to_path_buf(), redis: None };
     let limit = Limit { window: Window::Day, scope: Scope::User, unit: Unit::Tokens, most: day_tokens };
     let attribution = Attribution {
         user: user.to_owned(),

@@ -95,7 +95,7 @@ impl UserConfig {
     /// The limits that count outside of repositories.
     #[must_use]
     pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, &self.path, None, attribution)
+        ceilings(&self.file.limits, None, attribution)
     }
 }
 
@@ -194,19 +194,18 @@ impl Config {
         })
     }
 
-    /// Reads the user's file alone, for what concerns no repository.
+    /// Reads the user's file alone, for what concerns its models and no repository.
     ///
     /// # Errors
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
-        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
+            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
             user,
             user_path,
             repository: RepositoryFile::default(),
             local_hooks: Hooks::default(),
-            labels,
             baseline: None,
             consent: Consent::NotNeeded,
             record: ConsentRecord::of(&environment.directory, &state_directory)?,
@@ -434,10 +433,10 @@ impl Config {
         }
     }
 
-    /// What the user's file allows a run that belongs to no hook.
+    /// The limits that the user's file sets to a run that belongs to no hook.
     #[must_use]
     pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
-        let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
+        let ceilings = ceilings(&self.user.limits, None, attribution);
         Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
     }
 
@@ -450,7 +449,7 @@ impl Config {
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
             (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
+        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.

@@ -156,16 +156,6 @@ impl Client {
     }
 }
 
-/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
-fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    let body = read(response, deadline).unwrap_or_default();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
-}
-
 /// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
 pub(super) struct Loopback {
     /// Never dropped, as [`Client`]'s.
@@ -207,6 +197,16 @@ impl Loopback {
         let body = read(response, deadline).ok()?;
         Some((status, serde_json::from_str(&body).ok()?))
     }
+}
+
+/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
+fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let body = read(response, deadline).unwrap_or_default();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 
 /// Reads a body to its end, its limit or the deadline.
