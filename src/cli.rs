@@ -1,11 +1,14 @@
 //! The command line, and nothing of what it does.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+
+use crate::text::instead;
 
 /// A git hook manager that treats model calls as a metered utility.
 ///
@@ -64,6 +67,12 @@ pub enum Command {
     Cache(Cache),
     /// Show what models cost, or take another list of prices out of a file.
     Prices(Prices),
+    /// List the models of your file; find servers on this machine; try whether they answer.
+    Models(Models),
+    /// Show every limit: used, reserved, what is left, and when it begins anew.
+    Budget(Budget),
+    /// Show what requests took and cost, by whatever they are charged to.
+    Spend(Spend),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -349,6 +358,196 @@ pub enum PricesAction {
         #[arg(long, conflicts_with = "file")]
         remove: bool,
     },
+}
+
+/// `models`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Models {
+    /// What to do with them [default: list].
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// `budget`.
+#[derive(Debug, Args)]
+pub struct Budget {
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// The subcommands of `models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the tiers of your file: key, price, breaker, and how their requests of 30 days went.
+    List {
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+    /// Look for Ollama, llama.cpp, LM Studio and vLLM on this machine, and print the lines for your
+    /// file that would use them. Nothing is written, and nothing leaves the machine.
+    Detect {
+        /// Look for any of them on this port, in place of their usual ones.
+        #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+        ports: Vec<u16>,
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+    /// Send one small request to each tier and say what came back. It costs tokens.
+    Test {
+        /// Only this tier.
+        #[arg(value_name = "TIER")]
+        tier: Option<String>,
+        /// How long each tier may take.
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = 60,
+            value_parser = clap::value_parser!(u64).range(1..=600)
+        )]
+        deadline: u64,
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+}
+
+/// `spend`.
+#[derive(Debug, Args)]
+pub struct Spend {
+    /// What to group by, one within the other: repository, branch, team, user, hook, stage, run,
+    /// provider, model, tier, day, month, reason, because, label:NAME.
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',', default_value = "repository")]
+    pub by: Vec<By>,
+    /// Count so many days, today among them, or all since a day [default: the first of this month].
+    #[arg(long, value_name = "30d|2026-11-01")]
+    pub since: Option<Since>,
+    /// … up to this day, which counts.
+    #[arg(long, value_name = "2026-11-30")]
+    pub until: Option<Date>,
+    /// How to list.
+    #[arg(long, value_name = "text|csv|json", default_value = "text", hide_possible_values = true)]
+    pub format: SpendFormat,
+}
+
+/// What requests can be grouped by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The repository.
+    Repository,
+    /// The branch.
+    Branch,
+    /// The team.
+    Team,
+    /// The user.
+    User,
+    /// The hook.
+    Hook,
+    /// The stage of a pipeline.
+    Stage,
+    /// The run of a CI system.
+    Run,
+    /// The provider.
+    Provider,
+    /// The model.
+    Model,
+    /// The tier.
+    Tier,
+    /// The UTC day.
+    Day,
+    /// The UTC month.
+    Month,
+    /// What came of it: `ok`, or the code of a reason.
+    Reason,
+    /// Why this endpoint.
+    Because,
+    /// A label of the user's choice.
+    Label(String),
+}
+
+impl By {
+    const ALL: [(&str, Self); 14] = [
+        ("repository", Self::Repository),
+        ("branch", Self::Branch),
+        ("team", Self::Team),
+        ("user", Self::User),
+        ("hook", Self::Hook),
+        ("stage", Self::Stage),
+        ("run", Self::Run),
+        ("provider", Self::Provider),
+        ("model", Self::Model),
+        ("tier", Self::Tier),
+        ("day", Self::Day),
+        ("month", Self::Month),
+        ("reason", Self::Reason),
+        ("because", Self::Because),
+    ];
+}
+
+impl FromStr for By {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, String> {
+        if let Some(name) = written.strip_prefix("label:").filter(|name| !name.is_empty()) {
+            return Ok(Self::Label(name.to_owned()));
+        }
+        // What design documents and habit call it.
+        let written = if written == "repo" { "repository" } else { written };
+        let known = Self::ALL.into_iter().find(|(name, _)| *name == written);
+        known.map(|(_, by)| by).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).chain(["label:NAME"]).collect();
+            instead(written, &names).trim_start_matches("; ").to_owned()
+        })
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, Self::ALL.iter().find(|(_, by)| by == self)) {
+            (Self::Label(name), _) => write!(f, "label:{name}"),
+            (_, Some((name, _))) => f.write_str(name),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+/// From when on to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// So many days, today among them, at least one.
+    Days(u32),
+    /// A UTC day.
+    Day(Date),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, String> {
+        let wrong = || "expected a number of days from 1 up, 30d, or a day, 2026-11-01".to_owned();
+        match written.strip_suffix('d').map(str::parse) {
+            Some(Ok(days @ 1..)) => Ok(Self::Days(days)),
+            Some(_) => Err(wrong()),
+            None => written.parse().map(Self::Day).map_err(|_| wrong()),
+        }
+    }
+}
+
+/// How to list what was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SpendFormat {
+    /// For people.
+    Text,
+    /// For spreadsheets; RFC 4180.
+    Csv,
+    /// For programs; version 1.
+    Json,
 }
 
 /// `demo`.

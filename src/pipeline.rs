@@ -12,6 +12,7 @@ use crate::change::patch::patches;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
+use crate::meter::cache::shared::Team;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Window};
 use crate::model::recall::Memory;
@@ -81,7 +82,8 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let documentation = options.policy.sends_documentation();
     let level = options.highest_level;
-    Some(Memory::open(&options.state_directory, report, &options.tiers, level, documentation, now))
+    let team = options.team.as_ref();
+    Some(Memory::open(&options.state_directory, team, report, &options.tiers, level, documentation, now))
 }
 
 impl Options {
@@ -124,4 +126,6 @@ pub struct Options {
     pub store: Place,
     /// Where reviews and the fate of units are kept.
     pub state_directory: PathBuf,
+    /// Where a team shares its reviews; none where it does not.
+    pub team: Option<Team>,
 }

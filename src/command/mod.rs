@@ -13,6 +13,9 @@ mod rules;
 mod demo;
 mod cache;
 mod prices;
+mod models;
+mod budget;
+mod spend;
 
 use std::io::{ErrorKind, Write};
 
@@ -49,6 +52,9 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
         Command::Prices(arguments) => prices::execute(&arguments, cli.verbose, environment, &mut out),
+        Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
+        Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
+        Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

@@ -98,7 +98,7 @@ impl UserConfig {
     /// The limits that count outside of repositories.
     #[must_use]
     pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, &self.path, None, attribution)
+        ceilings(&self.file.limits, None, attribution)
     }
 }
 
@@ -200,6 +200,30 @@ impl Config {
         })
     }
 
+    /// Reads the user's file alone, for what concerns its models and no repository.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
+        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        Ok(Self {
+            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
+            user,
+            user_path,
+            repository: RepositoryFile::default(),
+            local_hooks: Hooks::default(),
+            baseline: None,
+            consent: Consent::NotNeeded,
+            record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            prices: Prices::load(&state_directory),
+            state_directory,
+            environment: environment.clone(),
+            work_tree: environment.directory.clone(),
+            name: String::new(),
+            branch: None,
+        })
+    }
+
     /// The same without the findings that the repository knows of.
     #[must_use]
     pub fn without_baseline(self) -> Self {
@@ -247,6 +271,7 @@ impl Config {
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
+            team: None,
         })
     }
 
@@ -438,6 +463,13 @@ impl Config {
         }
     }
 
+    /// The limits that the user's file sets to a run that belongs to no hook.
+    #[must_use]
+    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
+        let ceilings = ceilings(&self.user.limits, None, attribution);
+        Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
+    }
+
     /// The limits in force for a run of `hook`, and what sets each of them.
     #[must_use]
     pub fn ceilings(&self, hook: Hook) -> Vec<Ceiling> {
@@ -447,7 +479,7 @@ impl Config {
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
             (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
+        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.

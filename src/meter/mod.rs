@@ -2,9 +2,10 @@
 
 pub mod price;
 pub mod estimate;
-mod calendar;
+pub mod calendar;
 pub mod denial;
 pub mod store;
+pub mod standing;
 pub mod budget;
 pub mod breaker;
 pub mod units;

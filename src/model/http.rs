@@ -48,7 +48,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -79,7 +79,7 @@ impl Client {
         endpoint: &Endpoint,
         permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
@@ -90,7 +90,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
@@ -124,7 +124,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;
@@ -153,6 +153,49 @@ impl Client {
                 fault.hung_up(&cause(&error))
             }
         })
+    }
+}
+
+/// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
+pub(super) struct Loopback {
+    /// Never dropped, as [`Client`]'s.
+    inner: ManuallyDrop<blocking::Client>,
+}
+
+impl Loopback {
+    /// None where the system gives no HTTP client.
+    pub(super) fn new() -> Option<Self> {
+        let builder = blocking::Client::builder()
+            .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .timeout(None);
+        Some(Self { inner: ManuallyDrop::new(builder.build().ok()?) })
+    }
+
+    /// Status and JSON of a GET, or of a POST of `body`, to a port of 127.0.0.1; none where no JSON
+    /// of a reasonable size comes before the deadline.
+    pub(super) fn look(
+        &self,
+        port: u16,
+        path: &str,
+        body: Option<String>,
+        deadline: Instant,
+    ) -> Option<(u16, serde_json::Value)> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let url = Url::parse(&format!("http://127.0.0.1:{port}{path}")).ok()?;
+        let request = match body {
+            Some(body) => self.inner.post(url).header(CONTENT_TYPE, "application/json").body(body),
+            None => self.inner.get(url),
+        };
+        let response = request.timeout(left).send().ok()?;
+        let status = response.status().as_u16();
+        let body = read(response, deadline).ok()?;
+        Some((status, serde_json::from_str(&body).ok()?))
     }
 }
 

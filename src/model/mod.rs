@@ -10,6 +10,7 @@ mod gateway;
 pub mod reply;
 pub mod recall;
 pub mod tiers;
+pub mod detect;
 
 use crate::meter::budget::Budget;
 use crate::meter::estimate::{self, Counting};

@@ -10,6 +10,7 @@ pub mod redact;
 pub mod tokenizer;
 mod worth;
 pub mod pack;
+pub mod probe;
 
 use crate::check::finding::Finding;
 use crate::git::RepoPath;
@@ -53,7 +54,8 @@ impl Level {
 }
 
 /// The code of one request: redacted, compressed, and bound to the lines that a reply may name.
-/// Only [`pack::compress`] makes one, and only of [`Redacted`] text.
+/// Only [`pack::compress`] makes one, and only of [`Redacted`] text; [`Payload::probe`] is the one that
+/// holds nobody's code.
 #[derive(Debug)]
 pub struct Payload {
     text: Redacted,

@@ -139,6 +139,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
+    /// it cannot be.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
+    }
+
     /// Opens the store for the hook run `run`.
     ///
     /// # Errors
@@ -158,7 +165,7 @@ impl Place {
     /// [`StoreError`], with what to do about it.
     pub fn init(&self, accept_loss: bool) -> Result<Made, StoreError> {
         match &self.redis {
-            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss),
+            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss, None),
             None => Ok(Made::Kept),
         }
     }

@@ -14,6 +14,7 @@
 
 mod interleavings;
 mod model;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -562,3 +563,4 @@ macro_rules! prove {
 }
 
 prove!(sqlite, Sqlite, 48);
+prove!(redis, server::Redis, 24);

@@ -5,6 +5,7 @@ use std::thread;
 
 use redis::{
     Client, Cmd, Connection, ConnectionAddr, FromRedisValue, Pipeline, RedisResult, Script, TlsCertificates,
+    ToRedisArgs,
 };
 
 use super::fault::Fault;
@@ -53,7 +54,7 @@ impl Link {
         &mut self,
         script: &Script,
         keys: &[String],
-        arguments: &[String],
+        arguments: &[impl ToRedisArgs],
     ) -> Result<T, StoreError> {
         let mut invocation = script.prepare_invoke();
         invocation.key(keys).arg(arguments);

@@ -157,7 +157,13 @@ impl Server {
     /// cluster keeps them on one node and one script may touch them together.
     #[must_use]
     pub fn key(&self, key: &str) -> String {
-        format!("{{hg:{}}}:{key}", self.namespace)
+        format!("{}:{key}", self.tag())
+    }
+
+    /// The hash tag of the namespace, by which a cluster places every key that holds it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        format!("{{hg:{}}}", self.namespace)
     }
 }
 
