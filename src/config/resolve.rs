@@ -222,6 +222,7 @@ impl Config {
             baseline: None,
             consent: Consent::NotNeeded,
             record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            prices: Prices::load(&state_directory),
             state_directory,
             redis,
             environment: environment.clone(),
