@@ -29,7 +29,7 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
     let mut audit = Audit {
         repository: options.attribution.repository.clone(),
         hook: options.attribution.hook.clone(),
-        model: options.endpoint.as_ref().map(Endpoint::name),
+        model: options.tiers.first().map(Endpoint::name),
         one_request_tokens: one_request_tokens(&options),
         ..Audit::default()
     };
@@ -50,7 +50,7 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
     if let Some((per_commit, limits)) = limit::propose(needs, audit.one_request_tokens) {
         (audit.per_commit, audit.limits) = (Some(per_commit), limits);
     }
-    let price = options.endpoint.as_ref().and_then(|endpoint| endpoint.price);
+    let price = options.tiers.first().and_then(|endpoint| endpoint.price);
     audit.cost = price.map(|price| cost(&audit, plain_requests, &price));
     audit.price_source = price.map(|price| price.source);
     audit
@@ -58,8 +58,9 @@ pub fn audit(repository: &Repository, commits: &[ObjectId], options: Options) ->
 
 /// What a token limit has to hold for one request before any code goes into it.
 fn one_request_tokens(options: &Options) -> u64 {
-    let endpoint = options.endpoint.clone().unwrap_or_else(Endpoint::preview);
-    let overhead = overhead(&endpoint, &Tokenizer::load());
+    let endpoint = options.tiers.first().cloned().unwrap_or_else(Endpoint::preview);
+    let doubts = options.tiers.above(&endpoint).is_some();
+    let overhead = overhead(&endpoint, doubts, &Tokenizer::load());
     endpoint.with_margin(overhead.fixed + overhead.output)
 }
 

@@ -65,6 +65,8 @@ pub enum Command {
     Rules(Rules),
     /// Show what earlier reviews have saved, or forget them.
     Cache(Cache),
+    /// List the models of your file; find servers on this machine; try whether they answer.
+    Models(Models),
     /// Show every limit: used, reserved, what is left, and when it begins anew.
     Budget(Budget),
     /// Show what requests took and cost, by whatever they are charged to.
@@ -316,6 +318,56 @@ pub struct Cache {
     /// How to list.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub format: ListFormat,
+}
+
+/// `models`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Models {
+    /// What to do with them [default: list].
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+}
+
+/// The subcommands of `models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the tiers of your file: key, price, breaker, and how their requests of 30 days went.
+    List {
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+    /// Look for Ollama, llama.cpp, LM Studio and vLLM on this machine, and print the lines for your
+    /// file that would use them. Nothing is written, and nothing leaves the machine.
+    Detect {
+        /// Look for any of them on this port, in place of their usual ones.
+        #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+        ports: Vec<u16>,
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
+    /// Send one small request to each tier and say what came back. It costs tokens.
+    Test {
+        /// Only this tier.
+        #[arg(value_name = "TIER")]
+        tier: Option<String>,
+        /// How long each tier may take.
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = 60,
+            value_parser = clap::value_parser!(u64).range(1..=600)
+        )]
+        deadline: u64,
+        /// How to list.
+        #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+        format: ListFormat,
+    },
 }
 
 /// `budget`.

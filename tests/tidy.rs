@@ -12,7 +12,7 @@ const FLOORS: [&str; 17] = [
 ];
 
 /// Crates that one place alone may know, so that they can be replaced there.
-const SOLE_USERS: [(&str, &str); 10] = [
+const SOLE_USERS: [(&str, &str); 11] = [
     ("git2", "git"),
     ("tiktoken_rs", "payload/tokenizer.rs"),
     ("bpe_openai", "payload/tokenizer.rs"),
@@ -20,6 +20,7 @@ const SOLE_USERS: [(&str, &str); 10] = [
     ("rusqlite", "meter/"),
     ("redis", "meter/"),
     ("rustix", "meter/"),
+    ("aws_lc_rs", "meter/cache/shared/seal.rs"),
     ("dirs", "config/"),
     ("toml_edit", "config/"),
     ("clap", "cli.rs"),

@@ -29,7 +29,7 @@ pub(super) fn execute(
     let repository = Repository::open(&environment.directory)?;
     let config = Config::load(&repository, environment)?;
     let mut options = config.options(args.hook)?;
-    options.endpoint = config.priced(args.hook, args.model.as_deref())?;
+    options.tiers.asked = config.priced(args.hook, args.model.as_deref())?.into_iter().collect();
     let tip = match &args.revision {
         Some(revision) => repository.resolve(revision)?,
         None => {

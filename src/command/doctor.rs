@@ -17,6 +17,7 @@ use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupa
 use crate::meter::Limits;
 use crate::meter::budget::Budget;
 use crate::meter::cache::Cache;
+use crate::meter::store::About;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -123,8 +124,14 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
     }
     tiers(&config, list)?;
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    match Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit)) {
-        Ok(_) => list.ok("ledger", config.state_directory.display())?,
+    let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
+    match budget.and_then(|budget| budget.about()) {
+        Ok(About { place, facts, warnings }) => {
+            list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
+            for warning in warnings {
+                list.warn("ledger", warning)?;
+            }
+        }
         Err(error) => list.fail("ledger", error)?,
     }
     cache(&config, list)

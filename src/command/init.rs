@@ -54,6 +54,7 @@ pub(super) fn execute(
         } else {
             writeln!(out, "No model is configured: rules answer, and the rest is previewed.")?;
             writeln!(out, "For reviews by a model, write {}:\n{USER_EXAMPLE}", path.display())?;
+            writeln!(out, "`hookgate models detect` finds servers on this machine, and what to write.\n")?;
         }
     }
     writeln!(

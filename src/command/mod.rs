@@ -14,6 +14,7 @@ mod demo;
 mod cache;
 mod budget;
 mod spend;
+mod models;
 
 use std::io::{ErrorKind, Write};
 
@@ -51,6 +52,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
         Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
         Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),
+        Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

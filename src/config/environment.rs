@@ -53,6 +53,17 @@ impl Environment {
         self.variable("HOOKGATE_TRUST")
     }
 
+    /// The name of this machine; empty where it cannot be learned. In a container it is the
+    /// container's.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let told = || self.variable("HOSTNAME").or_else(|| self.variable("COMPUTERNAME"));
+        match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+            Ok(name) => name.trim().to_owned(),
+            Err(_) => told().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The user's own configuration file.
     #[must_use]
     pub fn user_file(&self) -> Option<PathBuf> {

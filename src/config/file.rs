@@ -69,6 +69,9 @@ pub struct Tier {
     pub provider: String,
     /// The model's id at the provider.
     pub model: String,
+    /// Whether it is too dear to stand in for a tier that is not.
+    #[serde(default)]
+    pub premium: bool,
 }
 
 /// Ceilings that no repository can raise: the user's own over everything, and those of repositories,
@@ -237,6 +240,23 @@ pub struct HookSection {
     pub required: Option<bool>,
     /// The most that is sent of a definition.
     pub level: Option<Level>,
+    /// When the next tier is asked.
+    pub failover: Option<Failover>,
+    /// The tier that is asked again about what another one is unsure of.
+    pub escalate: Option<String>,
+}
+
+/// When the next tier of a hook is asked about what those before it leave unanswered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failover {
+    /// Never: the first tier or nobody.
+    None,
+    /// Where it steps up from none of those before it: neither off this machine, nor to a premium tier.
+    #[default]
+    Same,
+    /// Always.
+    Any,
 }
 
 /// Which rules run, and how loudly.
@@ -408,6 +428,8 @@ impl HookSection {
             tiers: local.tiers.or(self.tiers),
             required: local.required.or(self.required),
             level: local.level.or(self.level),
+            failover: local.failover.or(self.failover),
+            escalate: local.escalate.or(self.escalate),
         }
     }
 }

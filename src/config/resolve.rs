@@ -9,7 +9,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::attribution::Labels;
 use super::ceilings::{Ceiling, ceilings};
 use super::file::{
-    BASELINE_FILE, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier, UserFile,
+    BASELINE_FILE, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
+    UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, attribution, packs, read};
@@ -23,6 +24,7 @@ use crate::git::Repository;
 use crate::meter::price::Price;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits};
+use crate::model::tiers::Tiers;
 use crate::model::{ApiKey, Endpoint};
 use crate::payload::Level;
 use crate::payload::policy::Policy;
@@ -39,66 +41,17 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
 
-/// The user's own file, with what follows from it in and outside of every repository.
-#[derive(Debug)]
-pub struct UserConfig {
-    /// The file; empty where there is none.
-    pub file: UserFile,
-    /// Where it is, or would be.
-    pub path: PathBuf,
-    /// Where ledger, reservations and consent are kept.
-    pub state_directory: PathBuf,
-}
-
-impl UserConfig {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// Whatever is wrong with it; see [`ConfigError`].
-    pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
-        let path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
-        let file = match environment.user_file() {
-            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
-            None => None,
-        }
-        .unwrap_or_default();
-        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
-        let state_directory =
-            file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
-        Ok(Self { file, path, state_directory })
+/// The user's own file, empty where there is none; where it is, or would be; and the state directory.
+fn user_file(environment: &Environment) -> Result<(UserFile, PathBuf, PathBuf), ConfigError> {
+    let path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
+    let file = match environment.user_file() {
+        Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
+        None => None,
     }
-
-    /// Where reservations and the ledger are kept.
-    #[must_use]
-    pub fn store(&self) -> Place {
-        place(&self.file, &self.state_directory)
-    }
-
-    /// Whom what is done outside of repositories is charged to.
-    ///
-    /// # Errors
-    /// Labels in the environment that cannot be used.
-    pub fn attribution(&self, environment: &Environment) -> Result<Attribution, ConfigError> {
-        let pipeline = attribution::pipeline(environment);
-        Ok(Attribution {
-            user: attribution::user(self.file.user.as_deref(), environment),
-            team: self.file.team.clone(),
-            stage: pipeline.stage,
-            ci_run: pipeline.run,
-            labels: attribution::labels(&Labels::default(), &self.file.labels, environment)?,
-            ..Attribution::default()
-        })
-    }
-
-    /// The limits that count outside of repositories.
-    #[must_use]
-    pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, None, attribution)
-    }
-}
-
-fn place(_user: &UserFile, state_directory: &Path) -> Place {
-    Place { directory: state_directory.to_owned() }
+    .unwrap_or_default();
+    let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
+    let state_directory = file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+    Ok((file, path, state_directory))
 }
 
 /// The configuration of one repository, as one user has it.
@@ -139,6 +92,22 @@ pub enum Unusable {
     /// Nothing may be sent to its provider.
     #[error("cannot be used: {0}")]
     Refused(crate::model::EndpointError),
+    /// It would take code farther than a tier before it.
+    #[error("{0}, and a tier before it {1}: failover = \"any\" in the hook's section allows it")]
+    StepsUp(&'static str, &'static str),
+}
+
+/// How far a tier is from free and private. Nothing may take code a step up that was not told to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// What is not defined may be meant to be on this machine.
+    Undefined,
+    /// On this machine.
+    Here,
+    /// On another machine.
+    Away,
+    /// Too dear to stand in for others.
+    Premium,
 }
 
 impl Config {
@@ -147,7 +116,7 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let (user, user_path, state_directory) = user_file(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
@@ -176,6 +145,29 @@ impl Config {
         })
     }
 
+    /// Reads the user's file alone, for what concerns no repository.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; see [`ConfigError`].
+    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
+        let (user, user_path, state_directory) = user_file(environment)?;
+        Ok(Self {
+            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
+            user,
+            user_path,
+            repository: RepositoryFile::default(),
+            local_hooks: Hooks::default(),
+            baseline: None,
+            consent: Consent::NotNeeded,
+            record: ConsentRecord::of(&environment.directory, &state_directory)?,
+            state_directory,
+            environment: environment.clone(),
+            work_tree: environment.directory.clone(),
+            name: String::new(),
+            branch: None,
+        })
+    }
+
     /// The same without the findings that the repository knows of.
     #[must_use]
     pub fn without_baseline(self) -> Self {
@@ -194,7 +186,7 @@ impl Config {
     /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
-        let (endpoint, barrier) = self.reviewer(section)?;
+        let (tiers, barrier) = self.reviewers(section)?;
         let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
         let policy = Policy {
@@ -213,13 +205,14 @@ impl Config {
                 max_payload_tokens: self.repository.alerts.max_payload_tokens,
             },
             attribution,
-            endpoint,
+            tiers,
             ask_anew: false,
             barrier,
             required: section.required.unwrap_or(false),
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
+            team: None,
         })
     }
 
@@ -239,10 +232,14 @@ impl Config {
         }
     }
 
-    /// The names of the tiers that `hook` asks, in their order.
+    /// The names of the tiers that `hook` may ask, in their order, the one that it escalates to last.
     #[must_use]
     pub fn tiers(&self, hook: Hook) -> Vec<&str> {
-        tiers(self.repository.hooks.section(hook))
+        let section = self.repository.hooks.section(hook);
+        let mut names = tiers(section);
+        let escalate = section.escalate.as_deref().filter(|name| !names.is_empty() && !names.contains(name));
+        names.extend(escalate);
+        names
     }
 
     /// A tier as the user's file defines it.
@@ -278,6 +275,7 @@ impl Config {
             model: model.model.clone(),
             key: None,
             price: None,
+            machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
             gateway: provider.gateway,
         };
         let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
@@ -309,7 +307,7 @@ impl Config {
             let (name, path) = (name.to_owned(), self.user_path.clone());
             return Err(ConfigError::UnknownModel { instead: instead(&name, &known), name, path });
         };
-        let tier = Tier { provider: provider.to_owned(), model: model.to_owned() };
+        let tier = Tier { provider: provider.to_owned(), model: model.to_owned(), premium: false };
         let preview = Endpoint::preview();
         Ok(Some(match self.user.providers.get(provider) {
             Some(provider) => self.described(&preview.tier, &tier, provider),
@@ -322,27 +320,39 @@ impl Config {
         }))
     }
 
-    /// The first tier that can be asked; or why nobody may be.
-    fn reviewer(&self, section: &HookSection) -> Result<(Option<Endpoint>, Option<Barrier>), ConfigError> {
-        let mut reasons = Vec::new();
-        let mut endpoint = None;
-        for tier in tiers(section) {
-            match self.endpoint(tier) {
-                Ok(found) => {
-                    endpoint = Some(found);
-                    break;
+    /// The tiers that may be asked; or why nobody may be.
+    fn reviewers(&self, section: &HookSection) -> Result<(Tiers, Option<Barrier>), ConfigError> {
+        let failover = section.failover.unwrap_or_default();
+        let names = tiers(section);
+        let names = if failover == Failover::None { names.get(..1).unwrap_or_default() } else { &names };
+        let mut tiers = Tiers::default();
+        let mut lowest = Step::Premium;
+        for (index, &tier) in names.iter().enumerate() {
+            if names[..index].contains(&tier) {
+                continue;
+            }
+            let step = self.step(tier);
+            let endpoint = match self.usable(tier)? {
+                Ok(_) if failover == Failover::Same && step > lowest.max(Step::Here) => {
+                    Err(Unusable::stepping_up(step, lowest))
                 }
-                // A mistake in the user's file, where the others are only absences.
-                Err(Unusable::Refused(error)) => {
-                    return Err(ConfigError::Inconsistent {
-                        path: self.user_path.clone(),
-                        message: format!("tier `{tier}`: {error}"),
-                    });
-                }
-                Err(reason) => reasons.push(format!("tier `{tier}` {reason}")),
+                endpoint => endpoint,
+            };
+            lowest = lowest.min(step);
+            match endpoint {
+                Ok(endpoint) => tiers.asked.push(endpoint),
+                Err(because) => tiers.skip(tier, &because),
             }
         }
-        let barrier = if endpoint.is_none() {
+        if let Some(tier) = section.escalate.as_deref().filter(|_| !names.is_empty()) {
+            match self.usable(tier)? {
+                Ok(endpoint) => tiers.escalation = Some(endpoint),
+                Err(because) => tiers.skip(tier, &because),
+            }
+        }
+        let barrier = if tiers.asked.is_empty() {
+            let reasons = tiers.skipped.iter().map(|it| format!("tier `{}` {}", it.tier, it.because));
+            let reasons: Vec<_> = reasons.collect();
             let message = format!("no model can be asked: {}", reasons.join(", "));
             Some(Barrier { reason: Reason::NoModel, message })
         } else if !self.consent.allows() {
@@ -351,7 +361,34 @@ impl Config {
         } else {
             None
         };
-        Ok((endpoint, barrier))
+        Ok((tiers, barrier))
+    }
+
+    /// A tier that is not there is an absence; one that must not be used is a mistake in the user's file.
+    fn usable(&self, tier: &str) -> Result<Result<Endpoint, Unusable>, ConfigError> {
+        match self.endpoint(tier) {
+            Err(Unusable::Refused(error)) => Err(ConfigError::Inconsistent {
+                path: self.user_path.clone(),
+                message: format!("tier `{tier}`: {error}"),
+            }),
+            other => Ok(other),
+        }
+    }
+
+    fn step(&self, tier: &str) -> Step {
+        match self.tier(tier) {
+            None => Step::Undefined,
+            Some((Tier { premium: true, .. }, _)) => Step::Premium,
+            Some((model, provider)) if self.described(tier, model, provider).is_local() => Step::Here,
+            Some(_) => Step::Away,
+        }
+    }
+
+    /// The limits that the user's file sets to a run that belongs to no hook.
+    #[must_use]
+    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
+        let ceilings = ceilings(&self.user.limits, None, attribution);
+        Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
     }
 
     /// The limits in force for a run of `hook`, and what sets each of them.
@@ -369,7 +406,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        place(&self.user, &self.state_directory)
+        Place { directory: self.state_directory.clone(), redis: None }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
@@ -432,6 +469,21 @@ impl Config {
 
     fn excluded(&self) -> Result<GlobSet, ConfigError> {
         globs("[exclude] paths", self.repository.exclude.paths.iter())
+    }
+}
+
+impl Unusable {
+    fn stepping_up(step: Step, lowest: Step) -> Self {
+        let what = match step {
+            Step::Premium => "is premium",
+            _ => "would send code off this machine",
+        };
+        let before = match (step, lowest) {
+            (_, Step::Undefined) => "is not defined",
+            (Step::Premium, _) => "is not",
+            _ => "would not",
+        };
+        Self::StepsUp(what, before)
     }
 }
 

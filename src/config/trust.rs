@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ConfigError;
-use super::file::RepositoryFile;
+use super::file::{Failover, RepositoryFile};
 use crate::cli::Hook;
 use crate::payload::policy::{Answerer, Kind};
 
@@ -26,10 +26,15 @@ pub struct Capabilities {
 }
 
 /// What is asked for one hook. New kinds must stay out of the text where they are not asked for:
-/// hashes of files that do not use them are consents already given.
+/// hashes of files that do not use them are consents already given. In alphabetical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct HookCapabilities {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escalate: Option<String>,
+    /// `any`, where a tier may be asked that steps up from those before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failover: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     required: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,11 +47,17 @@ impl Capabilities {
     pub fn of(file: &RepositoryFile) -> Self {
         let hooks = [Hook::PreCommit, Hook::PrePush].into_iter().map(|hook| {
             let section = file.hooks.section(hook);
-            let required = section.required.unwrap_or(false);
-            (
-                hook.as_str().to_owned(),
-                HookCapabilities { required, tiers: section.tiers.clone().unwrap_or_default() },
-            )
+            let tiers = section.tiers.clone().unwrap_or_default();
+            // With one tier there is none to step up to, and with none nobody is asked at all.
+            let steps_up = section.failover == Some(Failover::Any) && tiers.len() > 1;
+            let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
+            let asked = HookCapabilities {
+                escalate: section.escalate.clone().filter(|_| !is_mute),
+                failover: steps_up.then(|| "any".to_owned()),
+                required: section.required.unwrap_or(false),
+                tiers,
+            };
+            (hook.as_str().to_owned(), asked)
         });
         let is_more = |kind: Kind, answerer| answerer == Answerer::Model && kind.usual() != Answerer::Model;
         let review = file.review.iter().filter(|&(&kind, &answerer)| is_more(kind, answerer));
@@ -80,9 +91,20 @@ impl Capabilities {
         let mut lines = Vec::new();
         for (hook, asked) in &self.hooks {
             if !asked.tiers.is_empty() {
-                // The first that is defined is asked.
+                // The first that is defined is asked, the next one where it gives no answer.
                 let tiers = asked.tiers.join("`, else `");
                 lines.push(format!("{hook}: send changed code to your tier `{tiers}`"));
+            }
+            if asked.failover.is_some() {
+                lines.push(format!(
+                    "{hook}: where one of these tiers gives no answer, send changed code to the next one even if \
+                     that one is not on this machine, or is premium"
+                ));
+            }
+            if let Some(tier) = &asked.escalate {
+                lines.push(format!(
+                    "{hook}: send code that a tier is unsure of to your tier `{tier}` too, also off this machine"
+                ));
             }
             if asked.required {
                 lines.push(format!("{hook}: refuse changes that no model could review"));

@@ -8,7 +8,7 @@ use super::denial::Denial;
 use super::price::Price;
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{
-    Admission, Clock, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError, Totals,
+    About, Admission, Clock, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError, Totals,
 };
 use super::{Attribution, Limit, Limits, Scope, Unit, Window};
 use crate::tokens::{PicoUsd, Usage, UsageSource};
@@ -318,6 +318,14 @@ impl Budget {
     /// [`BudgetError::Store`].
     pub fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, BudgetError> {
         Ok(self.store.cells(prefix)?)
+    }
+
+    /// See [`Store::about`].
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn about(&self) -> Result<About, BudgetError> {
+        Ok(self.store.about()?)
     }
 
     /// All requests of `since` (ms since the epoch) or later, of all runs, oldest first.

@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod known;
+pub mod shared;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use blake3::Hash;
-use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::calendar;
-use known::{Known, bytes, cause, chain_on, reviews};
+use known::{Known, cause, chain_on, reviews};
+use shared::Fetched;
 pub use statistics::{Period, Statistics};
 
 /// Milliseconds of a day.
@@ -99,6 +100,16 @@ pub struct Hit {
     /// Milliseconds likewise.
     pub millis: u64,
     used: Vec<i64>,
+    /// Those that another machine has made, with their places.
+    borrowed: Vec<(Hash, Known)>,
+}
+
+impl Hit {
+    /// Whether a review that another machine has made was needed for it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !self.borrowed.is_empty()
+    }
 }
 
 /// Why earlier reviews do not answer.
@@ -198,6 +209,15 @@ impl Cache {
         if path.try_exists().unwrap_or(true) { Self::at(path, now).map(Some) } else { Ok(None) }
     }
 
+    /// A cache that is kept nowhere, to look up in it what other machines share.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn passing(now: u64) -> Result<Self, CacheError> {
+        let connection = file::passing()?;
+        Ok(Self { path: PathBuf::new(), connection, now, most: MOST })
+    }
+
     fn at(path: PathBuf, now: u64) -> Result<Self, CacheError> {
         let connection = file::connect(&path)?;
         Ok(Self { path, connection, now, most: MOST })
@@ -224,19 +244,34 @@ impl Cache {
         run().map_err(|error| file::explain(&self.path, &error))
     }
 
-    /// Whether each of `edges` was reviewed on these terms, at once or in a chain of reviews. An edge
+    /// Whether each of `edges` was reviewed on these terms, at once or in a chain of reviews, here or
+    /// on the machines from which `fetched` comes. An edge
     /// that leads from a text to itself needs none, but where there is no other, nothing says what
     /// was reviewed. A chain does not lead over the absence of a definition: one that is gone and
     /// comes again has been seen with nothing to compare.
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn find(&mut self, terms: &Terms, repository: &str, edges: &[Edge]) -> Result<Lookup, CacheError> {
-        let mut hit = Hit { said: Vec::new(), date: String::new(), tokens: 0, millis: 0, used: Vec::new() };
+    pub fn find(
+        &mut self,
+        terms: &Terms,
+        repository: &str,
+        edges: &[Edge],
+        fetched: &Fetched,
+    ) -> Result<Lookup, CacheError> {
+        let mut hit = Hit {
+            said: Vec::new(),
+            date: String::new(),
+            tokens: 0,
+            millis: 0,
+            used: Vec::new(),
+            borrowed: Vec::new(),
+        };
         let mut latest = 0;
         for edge in edges.iter().filter(|edge| edge.old != edge.new) {
-            let known =
+            let mut known =
                 self.step(TransactionBehavior::Deferred, |transaction| reviews(transaction, edge.place))?;
+            known.extend(fetched.known.get(&edge.place).into_iter().flatten().cloned());
             let Some(chain) = chain_on(&known, terms, edge) else {
                 return Ok(Lookup::Miss(cause(&known, terms, repository, edge)));
             };
@@ -245,10 +280,13 @@ impl Cache {
             for known in chain {
                 latest = latest.max(known.time);
                 hit.said.push(known.said.clone());
-                hit.used.push(known.id);
+                match known.id {
+                    0 => hit.borrowed.push((edge.place, known.clone())),
+                    id => hit.used.push(id),
+                }
             }
         }
-        if hit.used.is_empty() {
+        if hit.said.is_empty() {
             return Ok(Lookup::Miss(Miss::NoSteps));
         }
         hit.date = calendar::window_ids(latest).0;
@@ -265,60 +303,36 @@ impl Cache {
         self.step(TransactionBehavior::Immediate, |transaction| {
             for review in reviews {
                 let known = Known::of(review, terms, repository, now);
-                let (old, new) = (bytes(&known.old), bytes(&known.new));
-                let key: [&dyn ToSql; 6] = [
-                    &review.edge.place.as_bytes(),
-                    &known.terms.model,
-                    &known.terms.level,
-                    &known.terms.prompt.as_bytes(),
-                    &old,
-                    &new,
-                ];
-                transaction
-                    .prepare_cached(
-                        "DELETE FROM reviews WHERE place = ?1 AND model = ?2 AND level = ?3 AND prompt = ?4
-                         AND old = ?5 AND new = ?6",
-                    )?
-                    .execute(&key[..])?;
-                let rest: [&dyn ToSql; 7] = [
-                    &known.repository,
-                    &signed(known.time),
-                    &signed(today),
-                    &signed(known.tokens),
-                    &signed(known.millis),
-                    &known.said,
-                    &known.seal(review.edge.place).as_bytes().to_vec(),
-                ];
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO reviews (place, model, level, prompt, old, new, repository, time, used,
-                         tokens, millis, said, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                    )?
-                    .execute(&[&key[..], &rest[..]].concat()[..])?;
+                known.keep(transaction, review.edge.place, today)?;
             }
             sweep(transaction, today, most)
         })
     }
 
-    /// Counts what the lookups of a run came to, and notes which reviews are still of use.
+    /// Counts what the lookups of a run came to, notes which reviews are still of use, and keeps those
+    /// that another machine has made.
     ///
     /// # Errors
     /// [`CacheError`]: then nothing is counted.
     pub fn record(&mut self, hits: &[Hit], misses: &[Miss]) -> Result<(), CacheError> {
         let mut counts: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
         for hit in hits {
-            let count = counts.entry(HIT).or_default();
+            let count = counts.entry(if hit.is_shared() { SHARED_HIT } else { HIT }).or_default();
             *count = [count[0] + 1, count[1] + hit.tokens, count[2] + hit.millis];
         }
         for miss in misses {
             counts.entry(miss.as_str()).or_default()[0] += 1;
         }
-        let today = signed(self.now / DAY);
+        let now_day = self.now / DAY;
+        let today = signed(now_day);
         self.step(TransactionBehavior::Immediate, |transaction| {
             for id in hits.iter().flat_map(|hit| &hit.used) {
                 transaction
                     .prepare_cached("UPDATE reviews SET used = ?2 WHERE id = ?1 AND used < ?2")?
                     .execute([*id, today])?;
+            }
+            for (place, known) in hits.iter().flat_map(|hit| &hit.borrowed) {
+                known.keep(transaction, *place, now_day)?;
             }
             for (outcome, [units, tokens, millis]) in counts {
                 transaction
@@ -365,6 +379,8 @@ impl Cache {
 
 /// The outcome of a lookup that answers.
 const HIT: &str = "hit";
+/// The same with the help of another machine.
+const SHARED_HIT: &str = "shared";
 
 /// Once a day, forgets what is too old or too much.
 fn sweep(transaction: &Transaction<'_>, today: u64, most: u64) -> rusqlite::Result<()> {

@@ -6,6 +6,7 @@ pub mod denial;
 pub mod store;
 pub mod standing;
 pub mod budget;
+pub mod breaker;
 pub mod units;
 pub mod cache;
 

@@ -1,12 +1,19 @@
 //! What went wrong, as the code that a report gives, the charge that a ledger takes, and one line
 //! that a reader can act on.
 
+use std::time::Duration;
+
 use super::Endpoint;
 use super::dialect::Unreadable;
+use super::http::notice::Notice;
+use crate::meter::breaker::Health;
 use crate::meter::budget::Charge;
 use crate::payload::route::Reason;
 use crate::text::one_line;
-use crate::tokens::Usage;
+use crate::tokens::{Usage, UsageSource};
+
+/// How long a model that is being loaded is left alone.
+const LOADING: Duration = Duration::from_secs(2);
 
 /// Characters of a server's own words that a message repeats.
 const WORDS: usize = 200;
@@ -19,8 +26,26 @@ pub struct AskError {
     pub reason: Reason,
     /// What the request is charged all the same.
     pub charge: Charge,
+    /// What it says about the endpoint.
+    pub health: Health,
+    /// Whether it may be sent once more: the provider has not begun to work on it, and another attempt
+    /// need not end alike.
+    pub may_repeat: bool,
+    /// What happened, in hookgate's words alone: fit to be kept where others read it.
+    pub what: String,
     /// One line that says what happened and what to do.
     pub message: String,
+}
+
+impl AskError {
+    /// After how long it may be sent once more, if it may.
+    #[must_use]
+    pub fn again(&self) -> Option<Duration> {
+        self.may_repeat.then_some(match self.health {
+            Health::Failed(wait) => wait.unwrap_or_default(),
+            _ => LOADING,
+        })
+    }
 }
 
 /// Why a response could not be read to its end.
@@ -33,64 +58,88 @@ pub(super) enum Broken {
     Cut(String),
 }
 
+/// How a connection could not be made.
+pub(super) struct Unmade {
+    /// What the system said.
+    pub(super) cause: String,
+    /// Whether there is a machine and nobody listens on it.
+    pub(super) is_refused: bool,
+}
+
 /// What goes wrong between hookgate and one endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Fault<'e>(pub(super) &'e Endpoint);
 
 impl Fault<'_> {
-    fn error(self, reason: Reason, charge: Charge, message: &str) -> AskError {
+    /// `more` follows `what` in the message.
+    fn error(self, reason: Reason, charge: Charge, health: Health, what: &str, more: &str) -> Box<AskError> {
         let Endpoint { provider, model, base_url, .. } = self.0;
         let endpoint = one_line(&format!("{provider} ({model} at {base_url})"), WORDS);
-        AskError { reason, charge, message: format!("{endpoint}: {message}") }
+        let message = format!("{endpoint}: {what}{more}");
+        Box::new(AskError { reason, charge, health, may_repeat: false, what: what.to_owned(), message })
     }
 
     /// No byte of the request left: the configuration forbids it.
-    pub(super) fn forbidden(self, why: &str) -> AskError {
-        self.error(Reason::Rejected, Charge::Nothing, why)
+    pub(super) fn forbidden(self, why: &str) -> Box<AskError> {
+        self.error(Reason::Rejected, Charge::Nothing, Health::Misfit, why, "")
     }
 
     /// No byte of the request left: there is no time for an answer.
-    pub(super) fn too_late(self) -> AskError {
-        let message = "not asked, since the deadline has passed: raise the hook's deadline";
-        self.error(Reason::Timeout, Charge::Nothing, message)
+    pub(super) fn too_late(self) -> Box<AskError> {
+        let more = ", since the deadline has passed: raise the hook's deadline";
+        self.error(Reason::Timeout, Charge::Nothing, Health::Unsaid, "not asked", more)
+    }
+
+    /// No byte of the request left: the breaker is open.
+    pub(super) fn open(self, closure: &impl std::fmt::Display) -> Box<AskError> {
+        let more = format!(", since {closure}");
+        self.error(Reason::Breaker, Charge::Nothing, Health::Unsaid, "not asked", &more)
     }
 
     /// No byte of the request left: name look-up, connection, proxy or TLS failed.
-    pub(super) fn unreachable(self, cause: &str) -> AskError {
+    pub(super) fn unreachable(self, unmade: &Unmade) -> Box<AskError> {
+        let is_away = self.0.is_local() && unmade.is_refused;
         let advice = if self.0.is_local() { "start the server" } else { "check network, proxy and base_url" };
-        let message = format!("cannot be reached ({}): {advice}", self.words(cause));
-        self.error(Reason::Unreachable, Charge::Nothing, &message)
+        let health = if is_away { Health::Away } else { Health::Failed(None) };
+        let more = format!(" ({}): {advice}", self.words(&unmade.cause));
+        let mut error = self.error(Reason::Unreachable, Charge::Nothing, health, "cannot be reached", &more);
+        // On this machine a moment changes nothing.
+        error.may_repeat = !is_away;
+        error
     }
 
     /// The connection ended before a response began.
-    pub(super) fn hung_up(self, cause: &str) -> AskError {
-        let message = format!("gave no HTTP response ({}): look at the server's log", self.words(cause));
-        self.error(Reason::Unreachable, Charge::Full, &message)
+    pub(super) fn hung_up(self, cause: &str) -> Box<AskError> {
+        let more = format!(" ({}): look at the server's log", self.words(cause));
+        let what = "gave no HTTP response";
+        self.error(Reason::Unreachable, Charge::Full, Health::Failed(None), what, &more)
     }
 
-    pub(super) fn broken(self, broken: Broken) -> AskError {
-        let (reason, message) = match broken {
+    pub(super) fn broken(self, broken: Broken) -> Box<AskError> {
+        let (reason, what, more) = match broken {
             Broken::Late => {
-                let message =
-                    "no complete answer before the deadline: raise the hook's deadline or use a faster model";
-                (Reason::Timeout, message.to_owned())
+                let more = ": raise the hook's deadline or use a faster model".to_owned();
+                (Reason::Timeout, "no complete answer before the deadline".to_owned(), more)
             }
             Broken::TooLong(limit) => {
-                (Reason::Schema, format!("the answer is longer than {limit} bytes: check base_url"))
+                let what = format!("the answer is longer than {limit} bytes");
+                (Reason::Schema, what, ": check base_url".to_owned())
             }
             Broken::Cut(why) => {
-                let why = self.words(&why);
-                (Reason::Schema, format!("the answer is damaged ({why}): look at the server's log"))
+                let more = format!(" ({}): look at the server's log", self.words(&why));
+                (Reason::Schema, "the answer is damaged".to_owned(), more)
             }
         };
-        self.error(reason, Charge::Full, &message)
+        self.error(reason, Charge::Full, Health::Failed(None), &what, &more)
     }
 
-    /// A status other than success. Redirects and client errors are not billed; whether a server that
-    /// failed bills is not known.
-    pub(super) fn status(self, status: u16, complaint: Option<&str>) -> AskError {
-        let said = complaint.map(|words| format!(" \"{}\"", self.words(words))).unwrap_or_default();
+    /// A status other than success. Redirects and client errors are not billed, unless they say what
+    /// they used; whether a server that failed bills is not known.
+    pub(super) fn status(self, status: u16, notice: &Notice) -> Box<AskError> {
+        let words = notice.complaint.as_deref().map(|words| format!(" \"{}\"", self.words(words)));
         let advice = match (status, &self.0.key) {
+            _ if notice.is_quota => "a quota is used up: raise it at the provider, or wait",
+            _ if notice.is_loading => "the model is being loaded: try again in a moment",
             (300..=399, _) => {
                 "redirects are not followed, so that code and key go nowhere else: correct base_url"
             }
@@ -102,43 +151,64 @@ impl Fault<'_> {
             (400..=499, _) => "it does not accept the request: check dialect and model",
             _ => "the server failed: try again later",
         };
-        let charge = if status < 500 { Charge::Nothing } else { Charge::Full };
-        self.error(Reason::Rejected, charge, &format!("answered {status}{said}: {advice}"))
+        let charge = match notice.usage {
+            _ if status >= 500 && !notice.is_loading => Charge::Full,
+            Some(usage) => Charge::Usage(usage),
+            None => Charge::Nothing,
+        };
+        let health = match status {
+            _ if notice.is_quota => Health::Exhausted(notice.reset),
+            _ if notice.is_loading => Health::Unsaid,
+            401 | 403 => Health::KeyRefused,
+            413 => Health::Unsaid,
+            408 | 429 | 500.. => Health::Failed(notice.wait),
+            _ => Health::Misfit,
+        };
+        let is_put_off = matches!(status, 429 | 503 | 529) && notice.wait.is_some();
+        let may_repeat = !notice.is_quota && (notice.is_loading || is_put_off);
+        let more = format!("{}: {advice}", words.unwrap_or_default());
+        let mut error = self.error(Reason::Rejected, charge, health, &format!("answered {status}"), &more);
+        error.may_repeat = may_repeat;
+        error
     }
 
-    pub(super) fn unreadable(self, unreadable: &Unreadable) -> AskError {
-        let (reason, message) = match unreadable {
+    pub(super) fn unreadable(self, unreadable: &Unreadable) -> Box<AskError> {
+        let (reason, what, more) = match unreadable {
             Unreadable::Error(words) => {
-                (Reason::Rejected, format!("answered \"{}\": look at the server's log", self.words(words)))
+                let more = format!(" \"{}\": look at the server's log", self.words(words));
+                (Reason::Rejected, "answered with an error", more)
             }
             Unreadable::Shape(why) => {
-                let why = self.words(why);
-                (
-                    Reason::Schema,
-                    format!("the answer is not of its dialect ({why}): check dialect and base_url"),
-                )
+                let more = format!(" ({}): check dialect and base_url", self.words(why));
+                (Reason::Schema, "the answer is not of its dialect", more)
             }
         };
-        self.error(reason, Charge::Full, &message)
+        self.error(reason, Charge::Full, Health::Failed(None), what, &more)
     }
 
-    pub(super) fn short_read(self, usage: Usage, expected: u64) -> AskError {
-        let message = format!(
-            "read {} of about {expected} prompt tokens: give the model a larger context or lower the hook's token_limit",
-            usage.input
-        );
-        self.error(Reason::ShortRead, Charge::Usage(usage), &message)
+    /// An endpoint that does not read what it is sent is of no use, however well it answers: so this
+    /// is a failure. The figure is not believed: `counted` tokens were sent, and are charged.
+    pub(super) fn short_read(self, usage: Usage, expected: u64, counted: u64) -> Box<AskError> {
+        let what = format!("read {} of about {expected} prompt tokens", usage.input);
+        let more = ": give the model a larger context or lower the hook's token_limit";
+        let usage = Usage {
+            input: counted.max(usage.input),
+            source: UsageSource::Counted,
+            reported_cost: None,
+            ..usage
+        };
+        self.error(Reason::ShortRead, Charge::Usage(usage), Health::Failed(None), &what, more)
     }
 
-    pub(super) fn refusal(self, usage: Usage, words: &str) -> AskError {
-        let message = format!("the model declined, \"{}\": review by hand", self.words(words));
-        self.error(Reason::Refusal, Charge::Usage(usage), &message)
+    pub(super) fn refusal(self, usage: Usage, words: &str) -> Box<AskError> {
+        let more = format!(", \"{}\": review by hand", self.words(words));
+        self.error(Reason::Refusal, Charge::Usage(usage), Health::Sound, "the model declined", &more)
     }
 
-    pub(super) fn off_schema(self, usage: Usage, why: &str) -> AskError {
-        let why = self.words(why);
-        let message = format!("the answer is not what was asked for ({why}): try another model");
-        self.error(Reason::Schema, Charge::Usage(usage), &message)
+    pub(super) fn off_schema(self, usage: Usage, why: &str) -> Box<AskError> {
+        let more = format!(" ({}): try another model", self.words(why));
+        let what = "the answer is not what was asked for";
+        self.error(Reason::Schema, Charge::Usage(usage), Health::Sound, what, &more)
     }
 
     /// A server's words, fit for a terminal, and without the key that some servers repeat.

@@ -1,15 +1,17 @@
 //! One POST under one deadline. Only this file knows reqwest.
 
+pub(super) mod notice;
+
 use std::io::Read;
 use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Url, blocking, redirect, retry};
 
 use super::dialect::Finish;
-use super::fault::{Broken, Fault};
+use super::fault::{Broken, Fault, Unmade};
 use super::prompt::Request;
 use super::reply::{self, Reply};
 use super::{Endpoint, EndpointError, gateway};
@@ -19,6 +21,7 @@ use crate::payload::Payload;
 use crate::tokens::{Usage, UsageSource};
 
 pub use super::fault::AskError;
+use notice::Notice;
 
 /// An endpoint that does not take a connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,7 +48,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -61,7 +64,7 @@ impl Client {
         }
         match builder.build() {
             Ok(client) => Ok(Self { inner: ManuallyDrop::new(client) }),
-            Err(error) => Err(Fault(endpoint).unreachable(&cause(&error))),
+            Err(error) => Err(Fault(endpoint).unreachable(&unmade(&error))),
         }
     }
 
@@ -76,7 +79,7 @@ impl Client {
         endpoint: &Endpoint,
         permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
@@ -87,14 +90,12 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
         if !status.is_success() {
-            // The status is the fact; the server's words are welcome if they come in time.
-            let complaint = read(response, deadline).ok().and_then(|body| endpoint.dialect.complaint(&body));
-            return Err(fault.status(status.as_u16(), complaint.as_deref()));
+            return Err(fault.status(status.as_u16(), &notice(response, endpoint, deadline)));
         }
         let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;
         let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
@@ -107,16 +108,14 @@ impl Client {
             ..Usage::default()
         });
         if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
-            return Err(fault.short_read(usage, request.prompt_tokens));
+            return Err(fault.short_read(usage, request.prompt_tokens, request.input_tokens));
         }
         match &answer.finish {
             Finish::Complete | Finish::Length => {}
             Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
             Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
         }
-        let (findings, dropped) =
-            reply::findings(&answer, payload).map_err(|why| fault.off_schema(usage, &why))?;
-        Ok(Reply { findings, dropped, usage })
+        reply::read(&answer, payload, usage).map_err(|why| fault.off_schema(usage, &why))
     }
 
     fn post(
@@ -125,7 +124,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;
@@ -147,7 +146,7 @@ impl Client {
         }
         post.body(request.body.clone()).send().map_err(|error| {
             if error.is_connect() || error.is_builder() {
-                fault.unreachable(&cause(&error))
+                fault.unreachable(&unmade(&error))
             } else if error.is_timeout() {
                 fault.broken(Broken::Late)
             } else {
@@ -155,6 +154,59 @@ impl Client {
             }
         })
     }
+}
+
+/// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
+pub(super) struct Loopback {
+    /// Never dropped, as [`Client`]'s.
+    inner: ManuallyDrop<blocking::Client>,
+}
+
+impl Loopback {
+    /// None where the system gives no HTTP client.
+    pub(super) fn new() -> Option<Self> {
+        let builder = blocking::Client::builder()
+            .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .timeout(None);
+        Some(Self { inner: ManuallyDrop::new(builder.build().ok()?) })
+    }
+
+    /// Status and JSON of a GET, or of a POST of `body`, to a port of 127.0.0.1; none where no JSON
+    /// of a reasonable size comes before the deadline.
+    pub(super) fn look(
+        &self,
+        port: u16,
+        path: &str,
+        body: Option<String>,
+        deadline: Instant,
+    ) -> Option<(u16, serde_json::Value)> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let url = Url::parse(&format!("http://127.0.0.1:{port}{path}")).ok()?;
+        let request = match body {
+            Some(body) => self.inner.post(url).header(CONTENT_TYPE, "application/json").body(body),
+            None => self.inner.get(url),
+        };
+        let response = request.timeout(left).send().ok()?;
+        let status = response.status().as_u16();
+        let body = read(response, deadline).ok()?;
+        Some((status, serde_json::from_str(&body).ok()?))
+    }
+}
+
+/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
+fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let body = read(response, deadline).unwrap_or_default();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 
 /// Reads a body to its end, its limit or the deadline.
@@ -186,6 +238,17 @@ fn is_timeout(error: &std::io::Error) -> bool {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
             .is_some_and(reqwest::Error::is_timeout)
+}
+
+fn unmade(error: &reqwest::Error) -> Unmade {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    let mut is_refused = false;
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        is_refused |= io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+        source = error.source();
+    }
+    Unmade { cause: cause(error), is_refused }
 }
 
 /// The innermost cause, which says most: `Connection refused (os error 111)`.

@@ -9,6 +9,8 @@ mod fault;
 mod gateway;
 pub mod reply;
 pub mod recall;
+pub mod tiers;
+pub mod detect;
 
 use crate::meter::price::Price;
 use crate::report::ModelName;
@@ -31,6 +33,9 @@ pub struct Endpoint {
     pub key: Option<ApiKey>,
     /// What its tokens cost; none where it is unknown.
     pub price: Option<Price>,
+    /// The machine that this runs on, told from others that share its store: an address on loopback
+    /// is another server on each.
+    pub machine: String,
     /// Whether it is the user's own gateway, which is told whom each request is charged to.
     pub gateway: bool,
 }
@@ -99,6 +104,7 @@ impl Endpoint {
             model: "none".to_owned(),
             key: None,
             price: None,
+            machine: String::new(),
             gateway: false,
         }
     }
@@ -153,6 +159,21 @@ impl Endpoint {
     #[must_use]
     pub fn tokens_per_request(&self) -> u64 {
         if self.is_local() { 2000 } else { 4000 }
+    }
+
+    /// The cell of the store in which its breaker is kept. Another key, address or model is another
+    /// cell, so that a breaker that waits for a change of the configuration need not look for one.
+    /// Of the key, and for loopback of the machine, it tells 64 bits of a keyed hash.
+    #[must_use]
+    pub fn breaker(&self) -> String {
+        let key = self.key.as_ref().map_or("", |key| key.value.as_str());
+        let machine = if self.is_local() { self.machine.as_str() } else { "" };
+        let mut hasher = blake3::Hasher::new_derive_key("hookgate 2026-11-23 who asks an endpoint");
+        for part in [key, machine] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        let asker = hasher.finalize().to_hex();
+        format!("breaker:{}|{}|{}|{}", self.provider, self.base_url, self.model, &asker[..16])
     }
 
     /// What reports call it.

@@ -1,5 +1,7 @@
 //! From payload to the exact bytes of a request.
 
+use std::borrow::Cow;
+
 use super::Endpoint;
 use super::dialect::Question;
 use super::schema::{Schema, places};
@@ -43,12 +45,23 @@ Answer with this JSON alone, without whitespace between tokens:
 loc: block and line number, or the nearest number above. \
 quote: that line's code without its mark, copied exactly, first 120 characters at most. why: trigger and consequence, at most 30 words.";
 
+/// What is said after [`SYSTEM`] to a model whose doubts another one is asked about.
+const DOUBTS: &str = "
+Add \"unsure\":[N,…] after the findings: blocks of which what is shown leaves you in real doubt whether they hold \
+a defect. Usually there are none: [].";
+
+/// The instructions. The bytes of those without `doubts` do not depend on there being others.
+fn system(doubts: bool) -> Cow<'static, str> {
+    if doubts { Cow::Owned(format!("{SYSTEM}{DOUBTS}")) } else { Cow::Borrowed(SYSTEM) }
+}
+
 /// What an answer depends on beside the code and the model: instructions, schema, and the form in
-/// which code is shown. An answer that is kept is worth nothing under another version.
+/// which code is shown. An answer that is kept is worth nothing under another version. `doubts` says
+/// whether the model was asked what it is unsure of.
 #[must_use]
-pub fn version() -> blake3::Hash {
-    let schema = Schema::new(Vec::new(), true).to_json();
-    let parts = [SYSTEM, &schema, &FORMAT.to_string(), &MAX_OUTPUT_TOKENS.to_string()];
+pub fn version(doubts: bool) -> blake3::Hash {
+    let schema = Schema::new(Vec::new(), true, doubts).to_json();
+    let parts = [&*system(doubts), &schema, &FORMAT.to_string(), &MAX_OUTPUT_TOKENS.to_string()];
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
@@ -82,15 +95,17 @@ pub fn most(requests: &[Request]) -> Usage {
     }
 }
 
-/// Renders a payload for an endpoint. The same payload and endpoint give the same bytes.
+/// Renders a payload for an endpoint, which is asked for its `doubts` too where another one may be
+/// asked about them. The same arguments give the same bytes.
 #[must_use]
-pub fn render(payload: &Payload, endpoint: &Endpoint, tokenizer: &Tokenizer) -> Request {
-    let schema = Schema::new(places(payload), endpoint.dialect.takes_sizes());
-    let prompt_tokens = tokenizer.count(SYSTEM) + payload.tokens();
+pub fn render(payload: &Payload, endpoint: &Endpoint, doubts: bool, tokenizer: &Tokenizer) -> Request {
+    let schema = Schema::new(places(payload), endpoint.dialect.takes_sizes(), doubts);
+    let system = system(doubts);
+    let prompt_tokens = tokenizer.count(&system) + payload.tokens();
     let input_tokens = prompt_tokens + tokenizer.count(&schema.to_json()) + FRAMES * FRAME;
     let body = endpoint.dialect.body(&Question {
         model: &endpoint.model,
-        system: SYSTEM,
+        system: &system,
         user: payload.text(),
         schema: &schema,
         input_tokens,
@@ -108,10 +123,10 @@ pub fn render(payload: &Payload, endpoint: &Endpoint, tokenizer: &Tokenizer) -> 
 /// Upper bound of what a request to this endpoint costs beside its payload: the input tokens of
 /// any [`render`]ed request are at most `fixed + per_line × numbered lines + payload`.
 #[must_use]
-pub fn overhead(endpoint: &Endpoint, tokenizer: &Tokenizer) -> Overhead {
-    let schema = Schema::new(Vec::new(), endpoint.dialect.takes_sizes());
+pub fn overhead(endpoint: &Endpoint, doubts: bool, tokenizer: &Tokenizer) -> Overhead {
+    let schema = Schema::new(Vec::new(), endpoint.dialect.takes_sizes(), doubts);
     // One frame more than is rendered, for the words `enum` and brackets around the places.
-    let fixed = tokenizer.count(SYSTEM) + tokenizer.count(&schema.to_json()) + (FRAMES + 1) * FRAME;
+    let fixed = tokenizer.count(&system(doubts)) + tokenizer.count(&schema.to_json()) + (FRAMES + 1) * FRAME;
     Overhead { fixed, per_line: PLACE, output: MAX_OUTPUT_TOKENS }
 }
 
@@ -125,7 +140,7 @@ mod tests {
     use super::*;
 
     fn body(payload: &Payload, endpoint: &Endpoint) -> Value {
-        serde_json::from_str(&render(payload, endpoint, &Tokenizer::load()).body).unwrap()
+        serde_json::from_str(&render(payload, endpoint, false, &Tokenizer::load()).body).unwrap()
     }
 
     #[test]
@@ -136,7 +151,7 @@ mod tests {
 
     #[test]
     fn openai_is_asked_like_this() {
-        let request = render(&payload(), &endpoint(DIALECTS[0], ""), &Tokenizer::load());
+        let request = render(&payload(), &endpoint(DIALECTS[0], ""), false, &Tokenizer::load());
         let (system, user) = (Value::from(SYSTEM).to_string(), Value::from(payload().text()).to_string());
         let body = request.body.replace(&system, "SYSTEM").replace(&user, "USER");
         insta::assert_snapshot!(body, @r#"{"model":"model-1","messages":[{"role":"system","content":SYSTEM},{"role":"user","content":USER}],"max_completion_tokens":300,"temperature":0,"stream":false,"response_format":{"type":"json_schema","json_schema":{"name":"review","strict":true,"schema":{"type":"object","additionalProperties":false,"required":["findings"],"properties":{"findings":{"type":"array","maxItems":5,"items":{"type":"object","additionalProperties":false,"required":["loc","quote","why","cat","sev","conf"],"properties":{"loc":{"type":"string","enum":["1:41","1:42","2:7","2:8"]},"quote":{"type":"string","maxLength":120},"why":{"type":"string","maxLength":300},"cat":{"type":"string","enum":["bug","security","perf","api"]},"sev":{"type":"string","enum":["low","medium","high","critical"]},"conf":{"type":"string","enum":["low","medium","high"]}}}}}}}}}"#);
@@ -144,10 +159,39 @@ mod tests {
 
     #[test]
     fn anthropic_is_asked_without_sizes_and_temperature() {
-        let request = render(&payload(), &endpoint(DIALECTS[1], ""), &Tokenizer::load());
+        let request = render(&payload(), &endpoint(DIALECTS[1], ""), false, &Tokenizer::load());
         let (system, user) = (Value::from(SYSTEM).to_string(), Value::from(payload().text()).to_string());
         let body = request.body.replace(&system, "SYSTEM").replace(&user, "USER");
         insta::assert_snapshot!(body, @r#"{"model":"model-1","max_tokens":300,"system":SYSTEM,"messages":[{"role":"user","content":USER}],"output_config":{"format":{"type":"json_schema","schema":{"type":"object","additionalProperties":false,"required":["findings"],"properties":{"findings":{"type":"array","items":{"type":"object","additionalProperties":false,"required":["loc","quote","why","cat","sev","conf"],"properties":{"loc":{"type":"string","enum":["1:41","1:42","2:7","2:8"]},"quote":{"type":"string"},"why":{"type":"string"},"cat":{"type":"string","enum":["bug","security","perf","api"]},"sev":{"type":"string","enum":["low","medium","high","critical"]},"conf":{"type":"string","enum":["low","medium","high"]}}}}}}}}}"#);
+    }
+
+    #[test]
+    fn doubts_are_asked_for_with_one_sentence_and_one_property() {
+        for dialect in DIALECTS {
+            let endpoint = endpoint(dialect, "");
+            let plain = render(&payload(), &endpoint, false, &Tokenizer::load());
+            let asked = render(&payload(), &endpoint, true, &Tokenizer::load());
+            assert!(!plain.body.contains("unsure"), "{dialect:?}");
+            let sentence = Value::from(DOUBTS).to_string();
+            let without = asked
+                .body
+                .replace(sentence.trim_matches('"'), "")
+                .replace(r#","unsure":{"type":"array","items":{"type":"integer"}}"#, "")
+                .replace(r#"["findings","unsure"]"#, r#"["findings"]"#);
+            assert_eq!(without, plain.body, "{dialect:?}");
+            assert!(
+                (40..=90).contains(&(asked.input_tokens - plain.input_tokens)),
+                "{}",
+                asked.input_tokens - plain.input_tokens
+            );
+        }
+        assert_ne!(version(false), version(true));
+    }
+
+    /// Reviews that are kept outlive a version of hookgate that asks the same.
+    #[test]
+    fn what_is_asked_without_doubts_is_what_it_was() {
+        insta::assert_snapshot!(version(false), @"d7f774e359f8445558872359b931de923575b8072c339d15056ee6f09b3bfbd5");
     }
 
     #[test]
@@ -162,7 +206,7 @@ mod tests {
 
         let long = "let x = compute(1, 2, 3);\n".repeat(1000);
         let long = Payload::for_test(&long, vec![block(1, "a.rs", &[(1, "let x = compute(1, 2, 3);")])]);
-        let request = render(&long, &endpoint(DIALECTS[2], ""), &Tokenizer::load());
+        let request = render(&long, &endpoint(DIALECTS[2], ""), false, &Tokenizer::load());
         let context = serde_json::from_str::<Value>(&request.body).unwrap()["options"]["num_ctx"].as_u64();
         assert!(context.unwrap() > (request.input_tokens + request.max_output_tokens) * 5 / 4);
     }
@@ -198,14 +242,14 @@ mod tests {
             let lines: u64 = blocks.iter().map(|block| block.lines.len() as u64).sum();
             let payload = Payload::for_test(&text, blocks);
             let tokenizer = Tokenizer::load();
-            for dialect in DIALECTS {
+            for (dialect, doubts) in DIALECTS.into_iter().flat_map(|dialect| [(dialect, false), (dialect, true)]) {
                 let endpoint = endpoint(dialect, "http://127.0.0.1");
-                let request = render(&payload, &endpoint, &tokenizer);
-                let bound = overhead(&endpoint, &tokenizer);
+                let request = render(&payload, &endpoint, doubts, &tokenizer);
+                let bound = overhead(&endpoint, doubts, &tokenizer);
                 let most = bound.fixed + bound.per_line * lines + payload.tokens();
                 prop_assert!(request.input_tokens <= most, "{} > {most}", request.input_tokens);
                 prop_assert_eq!(request.max_output_tokens, bound.output);
-                prop_assert_eq!(&request.body, &render(&payload, &endpoint, &tokenizer).body);
+                prop_assert_eq!(&request.body, &render(&payload, &endpoint, doubts, &tokenizer).body);
                 let sent: Value = serde_json::from_str(&request.body).unwrap();
                 let messages = sent["messages"].as_array().unwrap();
                 prop_assert_eq!(messages.last().unwrap()["content"].as_str(), Some(text.as_str()));

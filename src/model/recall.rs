@@ -15,14 +15,17 @@ use blake3::Hash;
 
 use super::Endpoint;
 use super::prompt::version;
+use super::tiers::Tiers;
 use crate::change::{ClassifiedChange, Step, Unit};
 use crate::check::finding::Finding;
 use crate::check::pack::RuleSet;
+use crate::meter::cache::shared::{Fetched, Shared, SharedError, Team};
 use crate::meter::cache::{Cache, CacheError, Edge, Hit, Lookup, Miss, Review, Terms};
 use crate::payload::redact::Redactor;
 use crate::payload::route::{RoutedChange, asked};
 use crate::payload::{Block, Level, Payload, UnitRef};
 use crate::report::{Answer, Mode, Recalled, Report};
+use crate::tokens::Count;
 use anchor::{Anchor, Kept};
 
 /// The version of what is kept of a review.
@@ -32,102 +35,182 @@ const FORMAT: u32 = 1;
 /// costs tokens and a note, and never a commit.
 pub struct Memory {
     cache: Option<Cache>,
+    shared: Option<Shared>,
+    now: u64,
     mode: Mode,
-    terms: Terms,
+    level: Level,
+    documentation: bool,
+    /// Those of the first tier, and those of the one that it leaves its doubts to.
+    terms: Vec<Terms>,
     repository: String,
     hits: Vec<Hit>,
     misses: Vec<Miss>,
-    trouble: Option<CacheError>,
+    notes: Vec<String>,
 }
 
+/// What was said of a unit before, and by which model.
+type Found = (Hit, Vec<Kept>, String);
+
 impl Memory {
-    /// Opens the cache in `directory` for a run that asks `endpoint` about units at most at `level`,
-    /// with their `documentation` or without. A preview leaves no trace. `now` is in ms since the epoch.
+    /// Opens the cache in `directory`, and that of the `team` behind it, for a run that asks `tiers`
+    /// about units at most at `level`, with their `documentation` or without. A preview leaves no
+    /// trace. `now` is in ms since the epoch.
     #[must_use]
     pub fn open(
         directory: &Path,
+        team: Option<&Team>,
         report: &Report,
-        endpoint: &Endpoint,
+        tiers: &Tiers,
         level: Level,
         documentation: bool,
         now: u64,
     ) -> Self {
         let opened = match report.mode {
             Mode::Review => Cache::open(directory, now).map(Some),
-            Mode::Preview => Cache::existing(directory, now),
+            Mode::Preview => match Cache::existing(directory, now) {
+                Ok(None) if team.is_some() => Cache::passing(now).map(Some),
+                existing => existing,
+            },
         };
-        let mut prompt = blake3::Hasher::new();
-        prompt.update(&FORMAT.to_le_bytes()).update(version().as_bytes()).update(&[u8::from(documentation)]);
         let mut memory = Self {
             cache: None,
+            shared: None,
+            now,
             mode: report.mode,
-            terms: Terms {
-                model: format!("{} {}", endpoint.provider, endpoint.model),
-                level: level.as_str().to_owned(),
-                prompt: prompt.finalize(),
-            },
+            level,
+            documentation,
+            terms: Vec::new(),
             repository: report.attribution.repository.clone(),
             hits: Vec::new(),
             misses: Vec::new(),
-            trouble: None,
+            notes: Vec::new(),
         };
-        memory.cache = opened.unwrap_or_else(|error| memory.fail(error));
+        if let Some(first) = tiers.first() {
+            let above = tiers.above(first);
+            memory.terms.push(memory.terms_of(first, above.is_some()));
+            memory.terms.extend(above.map(|above| memory.terms_of(above, false)));
+        }
+        memory.cache = opened.unwrap_or_else(|error| memory.fail(&error));
+        memory.shared = team.and_then(|team| Shared::new(team).map_err(|error| memory.part(&error)).ok());
         memory
     }
 
-    /// Answers the units that were reviewed before.
-    pub fn recall(&mut self, report: &mut Report, rules: &RuleSet) {
-        let mut redactor = None;
-        for place in asked(&report.changes).collect::<Vec<_>>() {
-            let change = &report.changes[place.change].classified;
-            let unit = &change.units[place.unit];
-            match self.find(change, unit) {
-                Some(Ok((hit, kept))) => {
-                    let findings = match kept.is_empty() {
-                        true => Vec::new(),
-                        false => {
-                            let redactor = redactor.get_or_insert_with(|| Redactor::new(rules));
-                            Anchor::new(change, unit, redactor).map_or_else(Vec::new, |it| it.findings(&kept))
-                        }
-                    };
-                    let because = format!("reviewed before on {} by {}", hit.date, self.terms.model);
-                    report.recall(place, Recalled { because, findings, tokens: hit.tokens });
-                    self.hits.push(hit);
-                }
-                Some(Err(miss)) => self.misses.push(miss),
-                None => return,
-            }
+    /// On what terms `endpoint` reviews, where it is asked for its doubts or not.
+    fn terms_of(&self, endpoint: &Endpoint, doubts: bool) -> Terms {
+        let mut prompt = blake3::Hasher::new();
+        prompt.update(&FORMAT.to_le_bytes());
+        prompt.update(version(doubts).as_bytes()).update(&[u8::from(self.documentation)]);
+        Terms {
+            model: format!("{} {}", endpoint.provider, endpoint.model),
+            level: self.level.as_str().to_owned(),
+            prompt: prompt.finalize(),
         }
     }
 
-    /// What the cache says of a unit; none where there is no cache.
-    fn find(&mut self, change: &ClassifiedChange, unit: &Unit) -> Option<Result<(Hit, Vec<Kept>), Miss>> {
-        let edges = edges(change, unit);
-        let found = self.cache.as_mut()?.find(&self.terms, &self.repository, &edges);
-        Some(match found {
-            Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
-                Some(kept) => Ok((hit, kept)),
-                None => Err(Miss::Unreadable),
-            },
-            Ok(Lookup::Miss(miss)) => Err(miss),
-            Err(error) => return self.fail(error),
-        })
+    /// Answers the units that were reviewed before, here or else on a machine of the team.
+    pub fn recall(&mut self, report: &mut Report, rules: &RuleSet) {
+        let places: Vec<UnitRef> = asked(&report.changes).collect();
+        let mut redactor = None;
+        for (place, found) in places.iter().zip(self.look_up(&places, &report.changes)) {
+            let (hit, kept, model) = match found {
+                Ok(found) => found,
+                Err(miss) => {
+                    self.misses.push(miss);
+                    continue;
+                }
+            };
+            let change = &report.changes[place.change].classified;
+            let unit = &change.units[place.unit];
+            let findings = match kept.is_empty() {
+                true => Vec::new(),
+                false => {
+                    let redactor = redactor.get_or_insert_with(|| Redactor::new(rules));
+                    Anchor::new(change, unit, redactor).map_or_else(Vec::new, |it| it.findings(&kept))
+                }
+            };
+            let whose = if hit.is_shared() { " on another machine" } else { "" };
+            let because = format!("reviewed before on {} by {model}{whose}", hit.date);
+            report.recall(*place, Recalled { because, findings, tokens: hit.tokens });
+            self.hits.push(hit);
+        }
+    }
+
+    /// What is known of each of these units; nothing of any where there is no cache. The team is asked
+    /// once, about all that is not known here.
+    fn look_up(&mut self, places: &[UnitRef], changes: &[RoutedChange]) -> Vec<Result<Found, Miss>> {
+        let edges = |place: &UnitRef| {
+            let change = &changes[place.change].classified;
+            edges(change, &change.units[place.unit])
+        };
+        let units: Vec<Vec<Edge>> = places.iter().map(edges).collect();
+        let here: Option<Vec<_>> = units.iter().map(|edges| self.find(edges, &Fetched::default())).collect();
+        let Some(mut found) = here else { return Vec::new() };
+        let unknown = units.iter().zip(&found).filter(|(_, found)| found.is_err());
+        let unknown: Vec<Edge> = unknown.flat_map(|(edges, _)| edges).copied().collect();
+        if let Some(fetched) = self.fetch(&unknown) {
+            for (edges, found) in units.iter().zip(&mut found).filter(|(_, found)| found.is_err()) {
+                match self.find(edges, &fetched) {
+                    Some(again) => *found = again,
+                    None => return Vec::new(),
+                }
+            }
+        }
+        found
+    }
+
+    /// What is known of a unit, here and in what was fetched; none where there is no cache.
+    fn find(&mut self, edges: &[Edge], fetched: &Fetched) -> Option<Result<Found, Miss>> {
+        let mut first_miss = None;
+        for terms in &self.terms {
+            let miss = match self.cache.as_mut()?.find(terms, &self.repository, edges, fetched) {
+                Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
+                    Some(kept) => return Some(Ok((hit, kept, terms.model.clone()))),
+                    None => Miss::Unreadable,
+                },
+                Ok(Lookup::Miss(miss)) => miss,
+                Err(error) => return self.fail(&error),
+            };
+            first_miss.get_or_insert(miss);
+        }
+        first_miss.map(Err)
+    }
+
+    /// What the team knows of the definitions of these edges; none where it is not asked.
+    fn fetch(&mut self, edges: &[Edge]) -> Option<Fetched> {
+        let changed = edges.iter().filter(|edge| edge.old != edge.new);
+        let mut places: Vec<Hash> = changed.map(|edge| edge.place).collect();
+        places.sort_unstable_by_key(|place| *place.as_bytes());
+        places.dedup();
+        if places.is_empty() {
+            return None;
+        }
+        let fetched =
+            self.shared.as_mut()?.fetch(&places, self.now).map_err(|error| self.part(&error)).ok()?;
+        if fetched.rejected > 0 {
+            let rejected = Count(fetched.rejected, "shared review");
+            self.notes.push(format!("{rejected} not counted: not sealed with the team's secret, or damaged"));
+        }
+        Some(fetched)
     }
 
     /// Keeps what was said in answers that are believed to the last word: one that was cut off, or that
     /// claims what cannot be placed, may have found more than is known. Where a finding has no definition
-    /// on the new side to be found in again, the review is not kept.
+    /// on the new side to be found in again, the review is not kept; nor is one that `endpoint`, where it
+    /// was asked for its `doubts`, is unsure of.
     pub fn keep(
         &mut self,
+        endpoint: &Endpoint,
+        doubts: bool,
         payloads: &[Payload],
         answers: &[Answer],
         changes: &[RoutedChange],
         redactor: &Redactor,
     ) {
+        let terms = self.terms_of(endpoint, doubts);
         let mut reviews = Vec::new();
         for (payload, answer) in payloads.iter().zip(answers) {
-            let Answer::Reviewed { findings, dropped: 0, usage, elapsed } = answer else { continue };
-            for block in payload.blocks() {
+            let Answer::Reviewed { findings, dropped: 0, unsure, usage, elapsed } = answer else { continue };
+            for block in payload.blocks().iter().filter(|block| !doubts || !unsure.contains(&block.number)) {
                 let Some(said) = said(block, findings, changes, redactor) else { continue };
                 let units: Vec<UnitRef> = block.units().collect();
                 for &place in &units {
@@ -147,10 +230,18 @@ impl Memory {
                 }
             }
         }
-        if let Some(cache) = self.cache.as_mut().filter(|_| !reviews.is_empty())
-            && let Err(error) = cache.store(&self.terms, &self.repository, &reviews)
+        if reviews.is_empty() {
+            return;
+        }
+        if let Some(cache) = self.cache.as_mut()
+            && let Err(error) = cache.store(&terms, &self.repository, &reviews)
         {
-            self.fail::<()>(error);
+            self.fail::<()>(&error);
+        }
+        if let Some(shared) = self.shared.as_mut().filter(|shared| shared.writes())
+            && let Err(error) = shared.store(&terms, &self.repository, &reviews, self.now)
+        {
+            self.part(&error);
         }
     }
 
@@ -160,16 +251,22 @@ impl Memory {
             && (!self.hits.is_empty() || !self.misses.is_empty())
             && let Err(error) = cache.record(&self.hits, &self.misses)
         {
-            self.fail::<()>(error);
+            self.fail::<()>(&error);
         }
-        report.notes.extend(self.trouble.map(|error| format!("earlier reviews do not count: {error}")));
+        report.notes.append(&mut self.notes);
     }
 
     /// From here on there is no cache.
-    fn fail<T>(&mut self, error: CacheError) -> Option<T> {
+    fn fail<T>(&mut self, error: &CacheError) -> Option<T> {
         self.cache = None;
-        self.trouble = Some(error);
+        self.notes.push(format!("earlier reviews do not count: {error}"));
         None
+    }
+
+    /// From here on nothing is shared: a server that does not answer is waited for once.
+    fn part(&mut self, error: &SharedError) {
+        self.shared = None;
+        self.notes.push(format!("no reviews are shared: {error}"));
     }
 }
 
@@ -189,10 +286,7 @@ fn place(change: &ClassifiedChange, definition: &str) -> Hash {
 
 /// What was said of a block, on paper; none where it could not be found again.
 fn said(block: &Block, all: &[Finding], changes: &[RoutedChange], redactor: &Redactor) -> Option<String> {
-    let has = |finding: &&Finding| {
-        finding.path == block.path && block.lines.iter().any(|line| line.number == finding.line)
-    };
-    let findings: Vec<_> = all.iter().filter(has).collect();
+    let findings: Vec<_> = all.iter().filter(|finding| block.holds(finding)).collect();
     if findings.is_empty() {
         return Some("[]".to_owned());
     }

@@ -20,6 +20,9 @@ pub struct Reply {
     /// Findings that were dropped: they name or quote what was not sent, say nothing, or exceed the
     /// number that was asked for.
     pub dropped: usize,
+    /// Numbers of the blocks that the model is unsure of: those that it names, and those of which it
+    /// reports a finding with low confidence.
+    pub unsure: Vec<u32>,
     /// What the provider says it used.
     pub usage: Usage,
 }
@@ -36,6 +39,9 @@ const ANSWER_LIMIT: usize = 16 << 10;
 #[serde(deny_unknown_fields)]
 struct Stated {
     findings: Vec<StatedFinding>,
+    /// Only where it was asked for, and not even there by every model.
+    #[serde(default)]
+    unsure: Vec<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,18 +95,19 @@ impl From<Harm> for Severity {
     }
 }
 
-/// Validates an answer against the payload that was asked about. The error says in a few words why
-/// the answer is not what was asked for.
-pub(super) fn findings(answer: &Answer, payload: &Payload) -> Result<(Vec<Finding>, usize), String> {
+/// Validates an answer against the payload that was asked about; `usage` is what it took. The error
+/// says in a few words why the answer is not what was asked for.
+pub(super) fn read(answer: &Answer, payload: &Payload, usage: Usage) -> Result<Reply, String> {
     let text = without_thoughts(&answer.text);
     if text.len() > ANSWER_LIMIT {
         return Err(format!("it has {} bytes", text.len()));
     }
     let (stated, cut) = match answer.finish {
         // An answer that was cut off still says what stands in it completely, worst first.
-        Finish::Length => (complete_ones(text), 1),
+        Finish::Length => (Stated { findings: complete_ones(text), unsure: Vec::new() }, 1),
         _ => (object(text)?, 0),
     };
+    let Stated { findings: stated, mut unsure } = stated;
     if cut > 0 && stated.is_empty() {
         return Err("it was cut off before its first finding was complete".to_owned());
     }
@@ -118,7 +125,13 @@ pub(super) fn findings(answer: &Answer, payload: &Payload) -> Result<(Vec<Findin
             kept.push((block.number, finding.cat, located(&finding, block, line)));
         }
     }
-    Ok((kept.into_iter().map(|(_, _, finding)| finding).collect(), dropped))
+    let doubtful = kept.iter().filter(|(_, _, finding)| finding.confidence == Confidence::Low);
+    unsure.extend(doubtful.map(|(number, ..)| number));
+    unsure.retain(|&number| payload.blocks().iter().any(|block| block.number == number));
+    unsure.sort_unstable();
+    unsure.dedup();
+    let findings = kept.into_iter().map(|(_, _, finding)| finding).collect();
+    Ok(Reply { findings, dropped, unsure, usage })
 }
 
 /// What follows the model's reasoning, which some servers leave in the text: nothing where the
@@ -133,13 +146,13 @@ fn without_thoughts(text: &str) -> &str {
 
 /// The first JSON object in the text, which has to be the answer; prose and code fences may
 /// surround it.
-fn object(text: &str) -> Result<Vec<StatedFinding>, String> {
+fn object(text: &str) -> Result<Stated, String> {
     for (start, _) in text.match_indices('{') {
         let text = &text[start..];
         if Deserializer::from_str(text).into_iter::<IgnoredAny>().next().is_some_and(|value| value.is_ok()) {
             let mut values = Deserializer::from_str(text).into_iter::<Stated>();
             return match values.next() {
-                Some(Ok(stated)) => Ok(stated.findings),
+                Some(Ok(stated)) => Ok(stated),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err("it is empty".to_owned()),
             };
@@ -233,8 +246,17 @@ mod tests {
     use super::super::sample::{block, payload};
     use super::*;
 
+    fn findings(answer: &Answer, payload: &Payload) -> Result<(Vec<Finding>, usize), String> {
+        super::read(answer, payload, Usage::default()).map(|reply| (reply.findings, reply.dropped))
+    }
+
     fn read(text: &str) -> Result<(Vec<Finding>, usize), String> {
         findings(&Answer { text: text.to_owned(), usage: None, finish: Finish::Complete }, &payload())
+    }
+
+    fn unsure(text: &str) -> Option<Vec<u32>> {
+        let answer = Answer { text: text.to_owned(), usage: None, finish: Finish::Complete };
+        super::read(&answer, &payload(), Usage::default()).ok().map(|reply| reply.unsure)
     }
 
     fn said(findings: &[Value]) -> (Vec<Finding>, usize) {
@@ -401,6 +423,26 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_model_is_unsure_of_blocks_that_it_was_sent() {
+        assert_eq!(unsure(r#"{"findings":[]}"#), Some(vec![]));
+        assert_eq!(unsure(r#"{"findings":[],"unsure":[]}"#), Some(vec![]));
+        assert_eq!(unsure(r#"{"unsure":[2,7,1,0,2],"findings":[]}"#), Some(vec![1, 2]));
+        for text in [
+            r#"{"findings":[],"unsure":["1"]}"#,
+            r#"{"findings":[],"unsure":[-1]}"#,
+            r#"{"findings":[],"unsure":[1.5]}"#,
+            r#"{"findings":[],"unsure":true}"#,
+            r#"{"unsure":[1]}"#,
+        ] {
+            assert_eq!(unsure(text), None, "{text}");
+        }
+        let mut low = finding("2:8", MEAN);
+        low["conf"] = "low".into();
+        let text = json!({ "findings": [finding("1:42", "return deny();"), low] }).to_string();
+        assert_eq!(unsure(&text), Some(vec![2]), "low confidence is doubt too");
     }
 
     #[test]

@@ -21,13 +21,26 @@ const MAX_PLACES: usize = 200;
 pub(super) struct Schema {
     r#type: &'static str,
     additional_properties: bool,
-    required: [&'static str; 1],
+    required: Vec<&'static str>,
     properties: Reply,
 }
 
 #[derive(Debug, Serialize)]
 struct Reply {
     findings: Findings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsure: Option<Numbers>,
+}
+
+#[derive(Debug, Serialize)]
+struct Numbers {
+    r#type: &'static str,
+    items: Number,
+}
+
+#[derive(Debug, Serialize)]
+struct Number {
+    r#type: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,8 +97,9 @@ impl Text {
 
 impl Schema {
     /// For findings at `places`. `sizes` says whether the provider accepts `maxLength` and
-    /// `maxItems`.
-    pub(super) fn new(places: Vec<String>, sizes: bool) -> Self {
+    /// `maxItems`; `doubts`, whether the blocks are asked for that somebody else had better judge. A
+    /// strict provider wants every property to be required.
+    pub(super) fn new(places: Vec<String>, sizes: bool, doubts: bool) -> Self {
         let size = |size| sizes.then_some(size);
         let loc = if places.is_empty() || places.len() > MAX_PLACES {
             Text::free(None)
@@ -103,7 +117,7 @@ impl Schema {
         Self {
             r#type: "object",
             additional_properties: false,
-            required: ["findings"],
+            required: if doubts { vec!["findings", "unsure"] } else { vec!["findings"] },
             properties: Reply {
                 findings: Findings {
                     r#type: "array",
@@ -115,6 +129,7 @@ impl Schema {
                         properties: fields,
                     },
                 },
+                unsure: doubts.then_some(Numbers { r#type: "array", items: Number { r#type: "integer" } }),
             },
         }
     }

@@ -10,7 +10,9 @@ pub mod redact;
 pub mod tokenizer;
 mod worth;
 pub mod pack;
+pub mod probe;
 
+use crate::check::finding::Finding;
 use crate::git::RepoPath;
 use redact::Redacted;
 
@@ -52,7 +54,8 @@ impl Level {
 }
 
 /// The code of one request: redacted, compressed, and bound to the lines that a reply may name.
-/// Only [`pack::compress`] makes one, and only of [`Redacted`] text.
+/// Only [`pack::compress`] makes one, and only of [`Redacted`] text; [`Payload::probe`] is the one that
+/// holds nobody's code.
 #[derive(Debug)]
 pub struct Payload {
     text: Redacted,
@@ -111,6 +114,12 @@ impl Block {
     /// All units that it is sent for.
     pub fn units(&self) -> impl Iterator<Item = UnitRef> + '_ {
         std::iter::once(self.unit).chain(self.also.iter().copied())
+    }
+
+    /// Whether a finding is about one of its lines.
+    #[must_use]
+    pub fn holds(&self, finding: &Finding) -> bool {
+        finding.path == self.path && self.lines.iter().any(|line| line.number == finding.line)
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Report;
 use super::alert::Alert;
 use super::source::{Region, Sources};
+use super::turn::{Skipped, Turn};
 use crate::change::{LineRange, Unit};
 use crate::check::Suppressed;
 use crate::check::finding::Finding;
@@ -37,6 +38,8 @@ struct Document<'r> {
     required: bool,
     limit: Limit,
     model: Option<Model<'r>>,
+    turns: Vec<JsonTurn<'r>>,
+    standby: JsonStandby<'r>,
     totals: Totals,
     files: Vec<File<'r>>,
     findings: Vec<JsonFinding<'r>>,
@@ -58,6 +61,33 @@ struct Model<'r> {
     tier: &'r str,
     provider: &'r str,
     name: &'r str,
+}
+
+/// Who was asked, and why.
+#[derive(Serialize)]
+struct JsonTurn<'r> {
+    tier: &'r str,
+    provider: &'r str,
+    name: &'r str,
+    because: &'r str,
+    requests: usize,
+    units: usize,
+    reviewed: usize,
+    trouble: Option<&'r str>,
+}
+
+/// Who is asked only if something goes wrong, or not at all.
+#[derive(Serialize)]
+struct JsonStandby<'r> {
+    next: &'r [String],
+    escalate: Option<&'r str>,
+    skipped: Vec<JsonSkipped<'r>>,
+}
+
+#[derive(Serialize)]
+struct JsonSkipped<'r> {
+    tier: &'r str,
+    because: &'r str,
 }
 
 #[derive(Serialize)]
@@ -100,6 +130,8 @@ pub(super) struct JsonUnit<'r> {
     route: &'static str,
     reason: &'r str,
     level: Option<&'static str>,
+    /// Who answered it, or would be asked.
+    tier: Option<&'r str>,
     /// The unit's share of `git diff -U3`.
     raw_tokens: Option<u64>,
     tokens: u64,
@@ -178,6 +210,17 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
             provider: &model.provider,
             name: &model.name,
         }),
+        turns: report.turns.iter().map(turn).collect(),
+        standby: JsonStandby {
+            next: &report.standby.next,
+            escalate: report.standby.escalation.as_deref(),
+            skipped: report
+                .standby
+                .skipped
+                .iter()
+                .map(|Skipped { tier, because }| JsonSkipped { tier, because })
+                .collect(),
+        },
         totals: Totals {
             files: report.changes.len(),
             units: report.unit_count(),
@@ -222,7 +265,20 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
     }
 }
 
-fn file<'r>(report: &Report, change: usize, routed: &'r RoutedChange) -> File<'r> {
+fn turn(turn: &Turn) -> JsonTurn<'_> {
+    JsonTurn {
+        tier: &turn.model.tier,
+        provider: &turn.model.provider,
+        name: &turn.model.name,
+        because: &turn.because,
+        requests: turn.requests,
+        units: turn.units,
+        reviewed: turn.reviewed,
+        trouble: turn.trouble.as_deref(),
+    }
+}
+
+fn file<'r>(report: &'r Report, change: usize, routed: &'r RoutedChange) -> File<'r> {
     let classified = &routed.classified;
     let sides = &classified.parsed.change;
     let old_path = match (&sides.old, &sides.new) {
@@ -248,7 +304,7 @@ fn file<'r>(report: &Report, change: usize, routed: &'r RoutedChange) -> File<'r
 
 /// A unit as `files[].units[]` has it.
 pub(super) fn json_unit<'r>(
-    report: &Report,
+    report: &'r Report,
     place: UnitRef,
     unit: &'r Unit,
     decision: &'r Decision,
@@ -263,6 +319,7 @@ pub(super) fn json_unit<'r>(
         route: decision.route.as_str(),
         reason: reason(decision),
         level: placement.map(|placement| placement.level.as_str()),
+        tier: report.tier(place),
         raw_tokens: report.raw_tokens.get(&place).copied(),
         tokens: placement.map_or(0, |placement| placement.tokens),
         added: ranges(&unit.added),

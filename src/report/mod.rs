@@ -5,6 +5,7 @@ pub mod json;
 pub mod sarif;
 pub mod github;
 pub mod alert;
+pub mod turn;
 mod excerpt;
 pub mod explain;
 mod raw;
@@ -20,6 +21,7 @@ pub mod cache;
 pub mod spend;
 pub mod budget;
 mod table;
+pub mod models;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -28,6 +30,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use alert::{Alert, Thresholds};
+use turn::{Standby, Turn};
 
 use crate::change::{LineRange, Tip};
 use crate::check::Suppressed;
@@ -36,14 +39,13 @@ use crate::check::pack::RuleSet;
 use crate::cli::Format;
 use crate::exit::ExitStatus;
 use crate::git::{FilePatch, ObjectId, RepoPath};
+use crate::meter::Attribution;
 use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::price::{Price, PriceSource};
 use crate::meter::units::{self, UnitRow};
-use crate::meter::{Attribution, Window};
-use crate::payload::pack::Compressed;
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
-use crate::payload::{Block, Level, Payload, UnitRef};
-use crate::tokens::{Grouped, PicoUsd, Usage};
+use crate::payload::{Level, Payload, UnitRef};
+use crate::tokens::{PicoUsd, Usage};
 
 /// Whether requests were sent or only built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +85,12 @@ pub struct Report {
     pub required: bool,
     /// The hook run's token limit; none where nothing is limited.
     pub limit: Option<u64>,
-    /// The model that is asked, or would be.
+    /// The model that is asked first, or would be.
     pub model: Option<ModelName>,
+    /// Who was asked, in this order; in a preview who would be first.
+    pub turns: Vec<Turn>,
+    /// Who else is named.
+    pub standby: Standby,
     /// The bodies of the requests, exactly as sent.
     pub requests: Vec<String>,
     /// Sums.
@@ -123,8 +129,10 @@ impl Barrier {
 pub struct Placement {
     /// How much of it.
     pub level: Level,
-    /// Its tokens within the payload.
+    /// Its tokens within the payload; of a unit that two tiers were asked about, within both.
     pub tokens: u64,
+    /// Whose request it is: an index into the report's turns.
+    pub turn: usize,
 }
 
 /// Which model, by tier, provider and name.
@@ -138,7 +146,8 @@ pub struct ModelName {
     pub name: String,
 }
 
-/// Sums over a run. Tokens are `o200k_base` tokens unless a provider reported its own.
+/// Sums over a run. Tokens are `o200k_base` tokens unless a provider reported its own. A request that
+/// was not answered, and in whose place another tier was asked, counts only for what was charged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Tokens of `git diff -U3` of the same change; none where they were not counted.
@@ -173,6 +182,8 @@ pub enum Answer {
         findings: Vec<Finding>,
         /// How many more it claimed, on lines or in words that were not sent.
         dropped: usize,
+        /// Numbers of the blocks that it is unsure of.
+        unsure: Vec<u32>,
         /// What it took.
         usage: Usage,
         /// How long it took.
@@ -264,6 +275,8 @@ impl Report {
             required: false,
             limit: None,
             model: None,
+            turns: Vec::new(),
+            standby: Standby::default(),
             requests: Vec::new(),
             totals: Totals::default(),
             alerts: Vec::new(),
@@ -317,43 +330,43 @@ impl Report {
         *self.decision(unit) = Decision { route: Route::Cache, because: recalled.because };
     }
 
-    /// Notes where each unit of the requests stands, and which units got no place.
-    /// `left` is the room that there was.
-    pub fn place(&mut self, compressed: &Compressed, left: Option<(Window, u64)>) {
-        for block in compressed.payloads.iter().flat_map(Payload::blocks) {
-            self.placements.insert(block.unit, Placement { level: block.level, tokens: block.tokens });
+    /// Notes where each unit of the payloads stands, in the requests of the turn of that number.
+    pub fn place<'p>(&mut self, payloads: impl IntoIterator<Item = &'p Payload>, turn: usize) {
+        for block in payloads.into_iter().flat_map(Payload::blocks) {
             let first = &self.changes[block.unit.change].classified;
             let because = format!("same edit as {}:{}", block.path, first.units[block.unit.unit].span().0);
-            for &unit in &block.also {
-                self.placements.insert(unit, Placement { level: block.level, tokens: 0 });
-                self.decision(unit).because.clone_from(&because);
+            for (unit, tokens) in block.units().zip(std::iter::once(block.tokens).chain(std::iter::repeat(0)))
+            {
+                let before = self.placements.get(&unit).map_or(0, |placement| placement.tokens);
+                let placement = Placement { level: block.level, tokens: before + tokens, turn };
+                self.placements.insert(unit, placement);
+                if turn == 0 && unit != block.unit {
+                    self.decision(unit).because.clone_from(&because);
+                }
             }
         }
-        for unit in compressed.payloads.iter().flat_map(Payload::blocks).flat_map(Block::units) {
-            if let Some(&lines) = compressed.documentation.get(&unit) {
+    }
+
+    /// Says of units with documentation that was left to rules how much of it was.
+    pub fn leave_documentation(&mut self, documentation: &BTreeMap<UnitRef, usize>) {
+        for (&unit, &lines) in documentation {
+            if self.placements.contains_key(&unit) {
                 let word = if lines == 1 { "line" } else { "lines" };
                 self.decision(unit).because.push_str(&format!(
                     "; {lines} {word} of documentation left to rules ([review] documentation)"
                 ));
             }
         }
-        self.totals.payload_tokens = compressed.payloads.iter().map(Payload::tokens).sum();
-        let because = match left {
-            Some((Window::Hook, tokens)) => {
-                format!("does not fit the {} tokens of this run", Grouped(tokens))
-            }
-            Some((window, tokens)) => {
-                format!("does not fit what is left of the {}: {} tokens", window.as_str(), Grouped(tokens))
-            }
-            None => String::new(),
-        };
-        for (unit, reason) in &compressed.left_out {
-            self.leave_unreviewed(*unit, *reason, &because);
-        }
     }
 
-    /// Notes what the requests may take at the most.
-    pub fn expect(&mut self, most: &Usage, price: Option<&Price>) {
+    /// Notes what the payloads hold, and what their requests may take at the most.
+    pub fn expect<'p>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'p Payload>,
+        most: &Usage,
+        price: Option<&Price>,
+    ) {
+        self.totals.payload_tokens = payloads.into_iter().map(Payload::tokens).sum();
         self.totals.input_tokens = most.input;
         self.totals.max_output_tokens = most.output;
         self.totals.cost = price.map(|price| price.cost(most));
@@ -377,28 +390,6 @@ impl Report {
         }
     }
 
-    /// Takes in the answers, one a payload.
-    pub fn answer(&mut self, payloads: &[Payload], answers: Vec<Answer>) {
-        let mut invented = 0;
-        for (payload, answer) in payloads.iter().zip(answers) {
-            match answer {
-                Answer::Reviewed { findings, dropped, usage, .. } => {
-                    self.findings.extend(findings);
-                    invented += dropped;
-                    self.totals.output_tokens += usage.output;
-                }
-                Answer::Unreviewed { reason, message } => {
-                    for unit in payload.blocks().iter().flat_map(Block::units) {
-                        self.leave_unreviewed(unit, reason, &message);
-                    }
-                }
-            }
-        }
-        if invented > 0 {
-            self.notes.push(format!("claims of the model about what it was not sent, dropped: {invented}"));
-        }
-    }
-
     /// Makes the barrier the fate of every unit that a model should have answered, whether or not it
     /// would have had a place.
     pub fn bar(&mut self, units: &[UnitRef]) {
@@ -408,7 +399,8 @@ impl Report {
         }
     }
 
-    fn leave_unreviewed(&mut self, unit: UnitRef, reason: Reason, because: &str) {
+    /// Lists a unit among those that nobody reviewed.
+    pub fn leave_unreviewed(&mut self, unit: UnitRef, reason: Reason, because: &str) {
         *self.decision(unit) = Decision { route: Route::NotReviewed(reason), because: because.to_owned() };
     }
 

@@ -393,12 +393,13 @@ fn the_same_edit_elsewhere_shares_the_fate_of_the_one_that_is_sent() {
     };
     let redactor = Redactor::new(&rules());
     let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);
-    report.place(&compressed, None);
+    report.place(&compressed.payloads, 0);
     assert_eq!(report.changes[1].units[0].because, "same edit as a.py:2");
     assert_eq!(report.placements[&units[1]].tokens, 0);
     assert!(report.not_reviewed().next().is_none());
-    let answer = Answer::Unreviewed { reason: Reason::Timeout, message: "too late".to_owned() };
-    report.answer(&compressed.payloads, vec![answer]);
+    for unit in compressed.payloads[0].blocks()[0].units() {
+        report.leave_unreviewed(unit, Reason::Timeout, "too late");
+    }
     assert_eq!(report.not_reviewed().count(), 2);
 }
 
@@ -436,7 +437,8 @@ fn documentation_that_is_not_sent_is_said_to_be_left_to_rules() {
         };
         let redactor = Redactor::new(&rules());
         let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);
-        report.place(&compressed, None);
+        report.place(&compressed.payloads, 0);
+        report.leave_documentation(&compressed.documentation);
         let is_left = |unit: &UnitRef| {
             let because = &report.changes[unit.change].units[unit.unit].because;
             Some(because.split_once("; ")?.1.to_owned())

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::alert::Alert;
 use super::excerpt::findings;
-use super::{Mode, NotReviewed, Outcome, Report};
+use super::{Mode, NotReviewed, Outcome, Report, turn};
 use crate::check::Suppressed;
 use crate::check::finding::Severity;
 use crate::check::pack::RuleSet;
@@ -48,6 +48,7 @@ fn review(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) -> 
     if !report.is_blocked() {
         gaps(out, report, verbose)?;
     }
+    turn::lines(out, report)?;
     notes(out, report)?;
     if !report.placements.is_empty() {
         writeln!(out, "hookgate: {}", spend(report))?;
@@ -72,6 +73,7 @@ fn preview(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) ->
     if !report.is_blocked() {
         gaps(out, report, verbose)?;
     }
+    turn::lines(out, report)?;
     notes(out, report)?;
     if report.changes.is_empty() {
         writeln!(out, "hookgate: nothing to check")?;
@@ -217,7 +219,7 @@ fn spend(report: &Report) -> String {
         None if report.model.is_some() => line.push_str(", price unknown"),
         None => {}
     }
-    if let Some(model) = &report.model {
+    for model in report.reviewers() {
         let _ = write!(line, ", {} {}", model.provider, model.name);
     }
     line

@@ -86,7 +86,7 @@ fn mistakes_are_named_with_their_place_and_the_nearest_key() {
     hookgate.toml:2:14: "soon" is no deadline: expected one like "500ms", "20s" or "2m", up to 10m
     hookgate.toml:2:15: invalid value: integer `-1`, expected a whole number, 0 or more
     hookgate.toml:2:17: unclosed array, expected `]`
-    hookgate.toml:2:1: unknown key `zzz`; expected one of: token_limit, deadline, tiers, required, level
+    hookgate.toml:2:1: unknown key `zzz`; expected one of: token_limit, deadline, tiers, required, level, failover, escalate
     hookgate.toml:1:20: command jobs are not supported yet
     hookgate.toml: [exclude] paths: error parsing glob 'a/[': unclosed character class; missing ']'
     hookgate.toml: [rules]: no rule is called `python/brekpoint`; did you mean `python/breakpoint`?
@@ -165,7 +165,7 @@ fn without_files_the_defaults_hold_and_no_model_is_asked() {
     assert_eq!(options.limits.iter().count(), 1);
     assert_eq!(options.deadline, DEADLINE);
     assert_eq!(options.attribution.branch.as_deref(), Some("main"));
-    assert!(options.endpoint.is_none() && !options.required);
+    assert!(options.tiers.asked.is_empty() && !options.required);
     assert_eq!(options.barrier.unwrap().reason, Reason::NoModel);
 }
 
@@ -173,7 +173,7 @@ fn without_files_the_defaults_hold_and_no_model_is_asked() {
 fn the_users_own_local_tier_needs_no_consent() {
     let options = Place::new(Some(USER)).load().unwrap().options(Hook::PreCommit).unwrap();
     assert_eq!(options.barrier, None);
-    let endpoint = options.endpoint.unwrap();
+    let endpoint = options.tiers.asked[0].clone();
     assert_eq!((endpoint.tier.as_str(), endpoint.price), ("local", Some(Price::local())));
     assert_eq!(options.attribution.team.as_deref(), Some("payments"));
 }
@@ -208,7 +208,8 @@ fn the_local_file_overrides_key_by_key_and_widens_exclusions() {
 fn a_tier_is_passed_over_without_its_key_and_asked_with_it() {
     let text = "[hooks.pre-commit]\ntiers = [\"remote\", \"nowhere\", \"local\"]\n";
     let mut place = Place::new(Some(USER)).with(REPOSITORY_FILE, text);
-    let tier = |place: &Place| place.load().unwrap().options(Hook::PreCommit).unwrap().endpoint.unwrap().tier;
+    let tier =
+        |place: &Place| place.load().unwrap().options(Hook::PreCommit).unwrap().tiers.asked[0].tier.clone();
     assert_eq!(tier(&place), "local");
     place.set("KEY_OF_TEST", "k");
     assert_eq!(tier(&place), "remote");

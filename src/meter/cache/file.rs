@@ -88,6 +88,15 @@ pub(super) fn connect(path: &Path) -> Result<Connection, CacheError> {
     }
 }
 
+/// An empty cache in memory.
+pub(super) fn passing() -> Result<Connection, CacheError> {
+    let made = Connection::open_in_memory().and_then(|connection| {
+        connection.execute_batch(SCHEMA)?;
+        Ok(connection)
+    });
+    made.map_err(|error| CacheError::Other { path: PathBuf::new(), reason: error.to_string() })
+}
+
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

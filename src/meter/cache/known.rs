@@ -1,6 +1,7 @@
 //! Reviews as rows: read with their seal, joined into chains, and asked why they do not answer.
 
 use blake3::Hash;
+use rusqlite::types::ToSql;
 use rusqlite::{Row, Transaction, params};
 
 use super::chain::chain;
@@ -9,7 +10,8 @@ use super::{Edge, Miss, Review, Terms, signed, unsigned};
 /// Reviews of one definition that are looked at, newest first.
 const MOST_OF_ONE: u64 = 2000;
 
-/// A review as it is kept.
+/// A review as it is kept; its `id` is zero where it is not, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) id: i64,
     pub(super) terms: Terms,
@@ -56,6 +58,46 @@ impl Known {
         };
         let seal = hash(11)?;
         Ok((seal == Some(known.seal(place))).then_some(known))
+    }
+
+    /// Writes it in place of one of the same edge on the same terms.
+    pub(super) fn keep(
+        &self,
+        transaction: &Transaction<'_>,
+        place: Hash,
+        today: u64,
+    ) -> rusqlite::Result<()> {
+        let (old, new) = (bytes(&self.old), bytes(&self.new));
+        let key: [&dyn ToSql; 6] = [
+            &place.as_bytes(),
+            &self.terms.model,
+            &self.terms.level,
+            &self.terms.prompt.as_bytes(),
+            &old,
+            &new,
+        ];
+        transaction
+            .prepare_cached(
+                "DELETE FROM reviews WHERE place = ?1 AND model = ?2 AND level = ?3 AND prompt = ?4
+                 AND old = ?5 AND new = ?6",
+            )?
+            .execute(&key[..])?;
+        let rest: [&dyn ToSql; 7] = [
+            &self.repository,
+            &signed(self.time),
+            &signed(today),
+            &signed(self.tokens),
+            &signed(self.millis),
+            &self.said,
+            &self.seal(place).as_bytes().to_vec(),
+        ];
+        transaction
+            .prepare_cached(
+                "INSERT INTO reviews (place, model, level, prompt, old, new, repository, time, used,
+                 tokens, millis, said, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(&[&key[..], &rest[..]].concat()[..])?;
+        Ok(())
     }
 
     /// BLAKE3 over all that is read of a review. It keeps out what a damaged file shows; whoever can

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Transaction;
 
-use super::{DAY, HIT, Miss, signed, unsigned};
+use super::{DAY, HIT, Miss, SHARED_HIT, signed, unsigned};
 use crate::meter::calendar;
 
 /// What the cache holds and what it was good for.
@@ -26,6 +26,8 @@ pub struct Period {
     pub from: String,
     /// Units that were answered.
     pub hits: u64,
+    /// Those of them that were with the help of another machine's review.
+    pub shared: u64,
     /// Units that were not, by cause.
     pub misses: BTreeMap<Miss, u64>,
     /// Tokens that the hits saved.
@@ -52,8 +54,9 @@ pub(super) fn periods(
         let period = periods.entry(ago).or_default();
         let outcome: String = row.get(1)?;
         let units = unsigned(row.get(2)?);
-        if outcome == HIT {
+        if outcome == HIT || outcome == SHARED_HIT {
             period.hits += units;
+            period.shared += if outcome == SHARED_HIT { units } else { 0 };
             period.tokens += unsigned(row.get(3)?);
             period.millis += unsigned(row.get(4)?);
         } else if let Some(miss) = Miss::ALL.into_iter().find(|miss| miss.as_str() == outcome) {

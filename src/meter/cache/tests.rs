@@ -35,7 +35,7 @@ fn review(old: u8, new: u8) -> Review {
 }
 
 fn look(cache: &mut Cache, edges: &[Edge]) -> Lookup {
-    cache.find(&usual(), "shop", edges).unwrap()
+    cache.find(&usual(), "shop", edges, &Fetched::default()).unwrap()
 }
 
 fn hit(lookup: Lookup) -> Hit {
@@ -232,7 +232,7 @@ proptest! {
         fs::write(&path, bytes).unwrap();
         let Ok(mut damaged) = Cache::open(home.path(), TODAY) else { return Ok(()) };
         for (text, review) in (1..60).zip(&reviews) {
-            match damaged.find(&usual(), "shop", &[edge(text, text + 100)]) {
+            match damaged.find(&usual(), "shop", &[edge(text, text + 100)], &Fetched::default()) {
                 Ok(Lookup::Hit(hit)) => {
                     prop_assert_eq!(&hit.said, std::slice::from_ref(&review.said));
                     prop_assert_eq!(hit.tokens, 100);
@@ -242,7 +242,7 @@ proptest! {
             }
         }
         // An edge that was never reviewed.
-        if let Ok(lookup) = damaged.find(&usual(), "shop", &[edge(1, 102)]) {
+        if let Ok(lookup) = damaged.find(&usual(), "shop", &[edge(1, 102)], &Fetched::default()) {
             prop_assert!(matches!(lookup, Lookup::Miss(_)));
         }
     }

@@ -5,6 +5,7 @@
 //! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
 
 pub mod sqlite;
+pub(crate) mod redis;
 mod presence;
 #[cfg(test)]
 mod properties;
@@ -18,6 +19,8 @@ use super::denial::Denial;
 use super::{Attribution, Limits, Scope, Window};
 use crate::tokens::{PicoUsd, Usage};
 
+pub use self::redis::{Address, AddressError, Fault, Made, Namespace, Password, Server};
+
 /// Milliseconds since the Unix epoch, as the wall clock shows them. A store never lets time run
 /// backwards, whatever this says.
 pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
@@ -29,10 +32,11 @@ pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 /// at all.
 pub trait Store: Send + Sync {
     /// Holds `request` in all windows, or in none; a denial is put on the ledger too. What dead
-    /// runs held is given back first.
+    /// runs held is given back first. A second reservation of a held request holds nothing more.
     ///
     /// # Errors
-    /// [`StoreError`]: then nothing is held.
+    /// [`StoreError`]: then nothing is held. [`StoreError::Transition`] for a request that was
+    /// denied, sent or given back before.
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError>;
 
     /// Marks a reserved request as sent, and renews its lease.
@@ -105,6 +109,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// What a user should know of this store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn about(&self) -> Result<About, StoreError>;
+}
+
+/// What a user should know of a store, for `hookgate doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its path or address, without secrets.
+    pub place: String,
+    /// What it is and what it promises, a few words each: `SQLite 3.51.3`.
+    pub facts: Vec<String>,
+    /// What keeps it from its promise, a sentence each, with what to do.
+    pub warnings: Vec<String>,
 }
 
 /// Where a store is.
@@ -112,14 +133,17 @@ pub trait Store: Send + Sync {
 pub struct Place {
     /// The state directory of the user.
     pub directory: PathBuf,
+    /// The server that keeps it instead, shared by many machines. The directory then holds only what
+    /// this machine remembers of it.
+    pub redis: Option<Server>,
 }
 
 impl Place {
     /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
-    /// it cannot be.
+    /// it cannot be; and so is a server, which opening does not make.
     #[must_use]
     pub fn exists(&self) -> bool {
-        sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
+        self.redis.is_some() || sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
     }
 
     /// Opens the store for the hook run `run`.
@@ -127,7 +151,23 @@ impl Place {
     /// # Errors
     /// [`StoreError`], with what to do about it.
     pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?))
+        match &self.redis {
+            // The server's clock counts there, the same for all machines.
+            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None)?)),
+            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?)),
+        }
+    }
+
+    /// Makes a store on a server on purpose, where there is none; a local one needs no making. What
+    /// this machine saw of it and the server has lost is an error, unless `accept_loss`.
+    ///
+    /// # Errors
+    /// [`StoreError`], with what to do about it.
+    pub fn init(&self, accept_loss: bool) -> Result<Made, StoreError> {
+        match &self.redis {
+            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss, None),
+            None => Ok(Made::Kept),
+        }
     }
 }
 
@@ -375,6 +415,18 @@ pub enum StoreError {
         /// For how long it was waited for, in ms.
         waited_ms: u128,
     },
+    /// Locks cannot be trusted where it is.
+    #[error(
+        "{path} is on a network file system ({kind}), where locks cannot be trusted; \
+         set `[state] directory` in your configuration to a directory on a disk of this machine",
+        path = path.display()
+    )]
+    Network {
+        /// The database.
+        path: PathBuf,
+        /// Which kind.
+        kind: String,
+    },
     /// It can be read only.
     #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]
     ReadOnly {
@@ -405,6 +457,14 @@ pub enum StoreError {
         /// The step asked for.
         step: &'static str,
     },
+    /// The server does not keep limits now.
+    #[error("the store at {place}: {fault}")]
+    Redis {
+        /// Its address, without a password.
+        place: String,
+        /// What is wrong with it, and what to do.
+        fault: Fault,
+    },
     /// Anything else that the database reports.
     #[error("{path}: {reason}", path = path.display())]
     Other {
@@ -414,3 +474,6 @@ pub enum StoreError {
         reason: String,
     },
 }
+#[cfg(test)]
+#[path = "../../../tests/integration/harness/redis.rs"]
+pub(crate) mod redis_server;

@@ -1,212 +1,458 @@
-//! Random histories of several runs, with crashes and clock jumps, against a naive model of the
-//! protocol.
+//! Random histories of several runs, with crashes and clock jumps, played to a store and to a naive
+//! model of the protocol, which must agree after every step.
+//!
+//! The invariants that are checked, by the names that the code below gives them:
+//!
+//! - I1: settled and open together are within the limit at every step, in every scope, as long as
+//!   no request takes more than it reserved.
+//! - I2: nothing is sent without a reservation and a dispatch that the store acknowledged.
+//! - I3: a request ends once; only the truth may replace a full charge.
+//! - I4: once all is quiet nothing is held, and no row is charged less than the provider served.
+//! - I5: a later request never falls into an earlier window.
+//! - I6: what a dead run held is free again: at once where the store notices deaths, else when its
+//!   lease ends.
 
+mod interleavings;
+mod model;
+mod server;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
+use self::model::{Model, Row, cost, limits_of};
 use super::sqlite::SqliteStore;
 use super::*;
 use crate::meter::price::{Price, PriceSource};
 use crate::meter::{Limit, Unit};
-use crate::tokens::UsageSource;
+use crate::tokens::{PicoUsd, UsageSource};
 
 const DAY_MS: u64 = 86_400_000;
+const YEAR_MS: i64 = 365 * DAY_MS as i64;
 /// 2026-11-28T12:00Z, three days before a month ends.
 const START: u64 = 1_795_867_200_000;
-/// The first ms of December 2026 to May 2027, which is as far as a history can get.
-const MONTHS: [u64; 6] = [
-    1_796_083_200_000,
-    1_798_761_600_000,
-    1_801_440_000_000,
-    1_803_859_200_000,
-    1_806_537_600_000,
-    1_809_129_600_000,
-];
 const LEASE: Duration = Duration::from_secs(150);
 const PRICE: Price =
     Price { input: PicoUsd(2), cached_input: PicoUsd(1), output: PicoUsd(3), source: PriceSource::User };
-fn limits() -> Limits {
-    let limit = |window, unit, most| Limit { window, scope: Scope::User, unit, most };
-    Limits::new(vec![
-        limit(Window::Call, Unit::Tokens, 900),
-        limit(Window::Hook, Unit::Tokens, 2500),
-        limit(Window::Day, Unit::Tokens, 4000),
-        limit(Window::Month, Unit::Tokens, 6000),
-        limit(Window::Day, Unit::Money, 9000),
-    ])
+const RUNS: usize = 4;
+const CELLS: [&str; 3] = ["breaker/a", "breaker/b", "other"];
+
+/// The limits, and the name in the scope that each is for.
+const LIMITS: [(Limit, &str); 9] = [
+    (limit(Window::Call, Scope::User, Unit::Tokens, 900), "*"),
+    (limit(Window::Hook, Scope::User, Unit::Tokens, 2500), "*"),
+    (limit(Window::Day, Scope::User, Unit::Tokens, 4000), "*"),
+    (limit(Window::Month, Scope::User, Unit::Tokens, 6000), "*"),
+    (limit(Window::Hook, Scope::Repository, Unit::Tokens, 1500), "small"),
+    (limit(Window::Day, Scope::Repository, Unit::Tokens, 2200), "small"),
+    (limit(Window::Month, Scope::Team, Unit::Tokens, 3000), "red"),
+    (limit(Window::Day, Scope::Team, Unit::Money, 3500), "red"),
+    (limit(Window::Month, Scope::Stage, Unit::Money, 9000), "ci"),
+];
+
+const fn limit(window: Window, scope: Scope, unit: Unit, most: u64) -> Limit {
+    Limit { window, scope, unit, most }
 }
-const RUNS: usize = 3;
+
+/// A store under test: a new and empty place, and a clock that all its runs read.
+trait Harness {
+    /// What it promises.
+    const PLACE: Place;
+
+    /// Makes the place; the clock shows `clock`.
+    fn new(clock: u64) -> Self;
+
+    /// Sets the clock, in ms since the epoch.
+    fn set_clock(&self, clock: u64);
+
+    /// Opens the place for a run that is new.
+    fn open(&self, run: &str) -> Box<dyn Store>;
+
+    /// Ends a run as SIGKILL does, which leaves no time to tidy up.
+    fn crash(&self, run: &str, store: Box<dyn Store>);
+}
+
+/// In what stores may differ.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Several people share it, each with windows of their own. Else all rows are one user's, under
+    /// whatever name.
+    is_shared: bool,
+    /// It knows of a run's death before its leases end.
+    notices_death: bool,
+}
+
+struct Sqlite {
+    directory: tempfile::TempDir,
+    clock: Arc<AtomicU64>,
+}
+
+impl Harness for Sqlite {
+    const PLACE: Place = Place { is_shared: false, notices_death: true };
+
+    fn new(clock: u64) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), clock: Arc::new(AtomicU64::new(clock)) }
+    }
+
+    fn set_clock(&self, clock: u64) {
+        self.clock.store(clock, Ordering::SeqCst);
+    }
+
+    fn open(&self, run: &str) -> Box<dyn Store> {
+        let clock = Arc::clone(&self.clock);
+        let read = Box::new(move || clock.load(Ordering::SeqCst));
+        Box::new(SqliteStore::open(self.directory.path(), run, read).unwrap())
+    }
+
+    fn crash(&self, run: &str, store: Box<dyn Store>) {
+        // The system drops the lock and leaves its file.
+        drop(store);
+        let runs = self.directory.path().join("runs");
+        if runs.exists() {
+            std::fs::write(runs.join(format!("{run}.lock")), "").unwrap();
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 enum Step {
     Reserve { run: usize, input: u64, output: u64, price: Option<Price> },
-    Dispatch { pick: usize },
-    Settle { pick: usize, permille: u64, full: bool },
+    ReserveAgain { pick: usize },
+    Refuse { run: usize },
+    Dispatch { pick: usize, permille: u64 },
+    Settle { pick: usize, full: bool },
     Release { pick: usize },
-    Crash { run: usize },
+    Crash { run: usize, next: usize },
     Reap { run: usize },
     Tick { ms: i64 },
+    Update { run: usize, cell: usize, text: Option<u8> },
 }
 
 fn step(most_permille: u64) -> impl Strategy<Value = Step> {
-    let price = prop_oneof![8 => Just(Some(PRICE)), 2 => Just(Some(Price::local())), 1 => Just(None)];
+    let price = prop_oneof![8 => Just(Some(PRICE)), 2 => Just(Some(Price::local())), 2 => Just(None)];
     let ms = prop_oneof![
-        4 => Just(1_000),
-        2 => Just(151_000),
-        2 => Just(DAY_MS as i64),
-        1 => Just(-(DAY_MS as i64) * 2),
-        1 => Just(-60_000),
+        8 => Just(1_000),
+        4 => Just(151_000),
+        4 => Just(DAY_MS as i64),
+        2 => Just(-(DAY_MS as i64) * 2),
+        2 => Just(-60_000),
+        1 => prop_oneof![Just(-10 * YEAR_MS), Just(10 * YEAR_MS), -YEAR_MS..YEAR_MS],
     ];
     prop_oneof![
-        6 => (0..RUNS, 0u64..600, 0u64..400, price)
+        12 => (0..RUNS, 0u64..600, 0u64..400, price)
             .prop_map(|(run, input, output, price)| Step::Reserve { run, input, output, price }),
-        5 => (0usize..100).prop_map(|pick| Step::Dispatch { pick }),
-        4 => (0usize..100, 0..=most_permille, prop::bool::weighted(0.2))
-            .prop_map(|(pick, permille, full)| Step::Settle { pick, permille, full }),
-        2 => (0usize..100).prop_map(|pick| Step::Release { pick }),
-        1 => (0..RUNS).prop_map(|run| Step::Crash { run }),
-        1 => (0..RUNS).prop_map(|run| Step::Reap { run }),
-        2 => ms.prop_map(|ms| Step::Tick { ms }),
+        1 => (0usize..100).prop_map(|pick| Step::ReserveAgain { pick }),
+        1 => (0..RUNS).prop_map(|run| Step::Refuse { run }),
+        10 => (0usize..100, 0..=most_permille).prop_map(|(pick, permille)| Step::Dispatch { pick, permille }),
+        8 => (0usize..100, prop::bool::weighted(0.2)).prop_map(|(pick, full)| Step::Settle { pick, full }),
+        4 => (0usize..100).prop_map(|pick| Step::Release { pick }),
+        2 => (0..RUNS, 0usize..24).prop_map(|(run, next)| Step::Crash { run, next }),
+        2 => (0..RUNS).prop_map(|run| Step::Reap { run }),
+        4 => ms.prop_map(|ms| Step::Tick { ms }),
+        2 => (0..RUNS, 0..CELLS.len(), prop::option::of(0u8..9))
+            .prop_map(|(run, cell, text)| Step::Update { run, cell, text }),
     ]
 }
 
-/// A request as the model sees it.
-#[derive(Clone, Debug)]
-struct Row {
-    id: String,
-    run: String,
-    state: State,
-    time: u64,
-    lease: u64,
-    input: u64,
-    output: u64,
-    price: Option<Price>,
-    tokens: u64,
-    cost: u64,
-}
-
-impl Row {
-    fn is_open(&self) -> bool {
-        matches!(self.state, State::Reserved | State::Dispatched)
-    }
-
-    fn is_charged(&self) -> bool {
-        matches!(self.state, State::Settled | State::ChargedFull)
+/// One of 24 ways to be attributed.
+fn attribution(pick: usize) -> Attribution {
+    Attribution {
+        user: ["ada", "bob"][pick % 2].to_owned(),
+        repository: ["large", "small"][pick / 2 % 2].to_owned(),
+        team: [None, Some("red"), Some("blue")][pick / 4 % 3].map(str::to_owned),
+        stage: ["ci", "local"][pick / 12 % 2].to_owned(),
+        hook: "pre-commit".to_owned(),
+        ..Attribution::default()
     }
 }
 
-fn month(time: u64) -> usize {
-    MONTHS.iter().filter(|&&start| start <= time).count()
+/// A run of the store under test.
+struct Run {
+    name: String,
+    attribution: Attribution,
+    store: Box<dyn Store>,
 }
 
-/// The protocol, as plainly as it can be said.
-struct Model {
-    rows: Vec<Row>,
-    alive: Vec<String>,
-    clock: u64,
+/// A store under test, and the model of it.
+struct Game<H> {
+    harness: H,
+    runs: Vec<Run>,
+    names: usize,
+    model: Model,
+    cells: BTreeMap<&'static str, String>,
+    /// The states that the ledger has shown last.
+    states: BTreeMap<String, State>,
 }
 
-impl Model {
-    fn now(&self) -> u64 {
-        self.rows.iter().map(|row| row.time).max().unwrap_or(0).max(self.clock)
+impl<H: Harness> Game<H> {
+    fn new(attributions: [usize; RUNS]) -> Self {
+        let model = Model { rows: Vec::new(), alive: Vec::new(), clock: START, place: H::PLACE };
+        let (cells, states) = (BTreeMap::new(), BTreeMap::new());
+        let mut game = Self { harness: H::new(START), runs: Vec::new(), names: 0, model, cells, states };
+        for pick in attributions {
+            let run = game.start(pick);
+            game.runs.push(run);
+        }
+        game.count_alive();
+        game
     }
 
-    fn reap(&mut self) {
-        let now = self.now();
-        for row in &mut self.rows {
-            if row.is_open() && (row.lease <= now || !self.alive.contains(&row.run)) {
-                if row.state == State::Reserved {
-                    (row.state, row.tokens, row.cost) = (State::Released, 0, 0);
-                } else {
-                    row.state = State::ChargedFull;
+    fn start(&mut self, pick: usize) -> Run {
+        self.names += 1;
+        let name = format!("run{}", self.names);
+        let store = self.harness.open(&name);
+        Run { name, attribution: attribution(pick), store }
+    }
+
+    fn crash(&mut self, run: usize, next: usize) {
+        let next = self.start(next);
+        let dead = std::mem::replace(&mut self.runs[run], next);
+        self.harness.crash(&dead.name, dead.store);
+        self.count_alive();
+    }
+
+    fn count_alive(&mut self) {
+        self.model.alive = self.runs.iter().map(|run| run.name.clone()).collect();
+    }
+
+    /// A row that was made before, and its run where that is alive.
+    fn owned(&mut self, pick: usize) -> Option<(&mut Row, &Run)> {
+        let count = self.model.rows.len();
+        let row = self.model.rows.get_mut(pick.checked_rem(count)?)?;
+        let run = self.runs.iter().find(|run| run.name == row.run)?;
+        Some((row, run))
+    }
+
+    fn apply(&mut self, step: &Step, index: usize) -> Result<(), TestCaseError> {
+        match *step {
+            Step::Reserve { run, input, output, price } => self.reserve(run, input, output, price, index)?,
+            Step::ReserveAgain { pick } => {
+                if self.owned(pick).is_some() {
+                    self.model.reap();
+                }
+                let Some((row, run)) = self.owned(pick) else { return Ok(()) };
+                let estimate = estimate(row.input, row.output, row.price);
+                let request = request(&row.id, &run.attribution, &estimate);
+                let limits = Limits::new(limits_of(&run.attribution).collect());
+                // Whatever it says of a request that has ended: a second one holds nothing more.
+                let again = run.store.reserve(&request, &limits);
+                let is_held = matches!(again, Ok(Admission::Granted));
+                prop_assert_eq!(is_held, row.state == State::Reserved, "{:?} {:?}", again, row);
+                // The store may have reaped, or may have looked at the request first.
+                run.store.reap().unwrap();
+            }
+            Step::Refuse { run } => {
+                let Run { name, attribution, store } = &self.runs[run];
+                let (id, time) = (format!("request{index}"), self.model.now());
+                let estimate = estimate(10, 10, Some(PRICE));
+                store.refuse(&request(&id, attribution, &estimate), "breaker").unwrap();
+                self.model.rows.push(Row {
+                    id,
+                    run: name.clone(),
+                    attribution: attribution.clone(),
+                    state: State::Denied,
+                    time,
+                    lease: time + 150_000,
+                    input: 10,
+                    output: 10,
+                    price: Some(PRICE),
+                    tokens: 0,
+                    cost: Some(0),
+                    served: (0, 0),
+                });
+            }
+            Step::Dispatch { pick, permille } => {
+                let now = self.model.now();
+                let Some((row, run)) = self.owned(pick) else { return Ok(()) };
+                let may_send = run.store.dispatch(&row.id, LEASE).is_ok();
+                // I2: what was given back, or denied, or has ended, is not sent.
+                prop_assert_eq!(may_send, row.state == State::Reserved);
+                if may_send {
+                    (row.state, row.lease) = (State::Dispatched, now + 150_000);
+                    row.served = (row.input * permille / 1000, row.output * permille / 1000);
+                }
+            }
+            Step::Settle { pick, full } => {
+                let Some((row, run)) = self.owned(pick) else { return Ok(()) };
+                let (input, output) = if full { (row.input, row.output) } else { row.served };
+                let cost = row.cost_of(input, output);
+                let accepted = run.store.settle(&row.id, &settlement(full, input, output, cost)).is_ok();
+                let was_sent = matches!(row.state, State::Dispatched | State::ChargedFull | State::Settled);
+                prop_assert_eq!(accepted, was_sent);
+                if row.state == State::Dispatched || (row.state == State::ChargedFull && !full) {
+                    row.state = if full { State::ChargedFull } else { State::Settled };
+                    (row.tokens, row.cost) = (input + output, cost);
+                }
+            }
+            Step::Release { pick } => {
+                let Some((row, run)) = self.owned(pick) else { return Ok(()) };
+                let accepted = run.store.release(&row.id).is_ok();
+                prop_assert_eq!(accepted, matches!(row.state, State::Reserved | State::Released));
+                if accepted {
+                    (row.state, row.tokens, row.cost) = (State::Released, 0, row.cost.map(|_| 0));
+                }
+            }
+            Step::Crash { run, next } => self.crash(run, next),
+            Step::Reap { run } => {
+                let resolved = self.model.reap();
+                prop_assert_eq!(self.runs[run].store.reap().unwrap(), resolved);
+            }
+            Step::Tick { ms } => {
+                self.model.clock = self.model.clock.saturating_add_signed(ms);
+                self.harness.set_clock(self.model.clock);
+            }
+            Step::Update { run, cell, text } => {
+                let (mut seen, written) = (None, text.map(|text| format!("text {text}")));
+                self.runs[run]
+                    .store
+                    .update(CELLS[cell], &mut |time, text| {
+                        seen = Some((time, text.map(str::to_owned)));
+                        written.clone()
+                    })
+                    .unwrap();
+                prop_assert_eq!(seen, Some((self.model.now(), self.cells.get(CELLS[cell]).cloned())));
+                if let Some(written) = written {
+                    self.cells.insert(CELLS[cell], written);
                 }
             }
         }
+        Ok(())
     }
 
-    /// Used and reserved tokens, used and reserved cost.
-    fn sum(&self, within: impl Fn(&Row) -> bool) -> [u64; 4] {
-        let mut sums = [0; 4];
-        for row in self.rows.iter().filter(|row| within(row)) {
-            sums[0] += if row.is_charged() { row.tokens } else { 0 };
-            sums[1] += if row.is_open() { row.tokens } else { 0 };
-            sums[2] += if row.is_charged() { row.cost } else { 0 };
-            sums[3] += if row.is_open() { row.cost } else { 0 };
+    fn reserve(
+        &mut self,
+        run: usize,
+        input: u64,
+        output: u64,
+        price: Option<Price>,
+        index: usize,
+    ) -> Result<(), TestCaseError> {
+        self.model.reap();
+        let Run { name, attribution, store } = &self.runs[run];
+        let id = format!("request{index}");
+        let estimate = estimate(input, output, price);
+        let limits = Limits::new(limits_of(attribution).collect());
+        let admission = store.reserve(&request(&id, attribution, &estimate), &limits).unwrap();
+        let (tokens, cost) = (input + output, cost(price, input, output));
+        let admitted = self.model.admits(name, attribution, tokens, cost);
+        prop_assert_eq!(admission == Admission::Granted, admitted, "{:?}", admission);
+        if let Admission::Denied(Denial::Limit { window, scope, unit, used, reserved, asked, limit }) =
+            admission
+        {
+            let totals = self.model.window(name, attribution, window, scope).unwrap();
+            let told = match unit {
+                Unit::Tokens => (totals.used, totals.reserved, tokens),
+                Unit::Money => (totals.used_cost.0, totals.reserved_cost.0, cost.unwrap()),
+            };
+            prop_assert_eq!((used, reserved, asked), told);
+            prop_assert!(used + reserved + asked > limit);
         }
-        sums
+        let time = self.model.now();
+        self.model.rows.push(Row {
+            id,
+            run: name.clone(),
+            attribution: attribution.clone(),
+            state: if admitted { State::Reserved } else { State::Denied },
+            time,
+            lease: time + 150_000,
+            input,
+            output,
+            price,
+            tokens: if admitted { tokens } else { 0 },
+            cost: if admitted { cost } else { cost.map(|_| 0) },
+            served: (0, 0),
+        });
+        // I6
+        prop_assert!(!self.model.rows.iter().any(|row| self.model.is_abandoned(row)));
+        Ok(())
     }
 
-    /// The sums of the run, the day and the month.
-    fn windows(&self, run: &str) -> [[u64; 4]; 3] {
-        let now = self.now();
-        [
-            self.sum(|row| row.run == run),
-            self.sum(|row| row.time / DAY_MS == now / DAY_MS),
-            self.sum(|row| month(row.time) == month(now)),
-        ]
+    /// The store says what the model says, row by row and window by window.
+    fn agree(&mut self) -> Result<(), TestCaseError> {
+        let ledger = self.runs[0].store.ledger(0).unwrap();
+        prop_assert!(ledger.windows(2).all(|pair| pair[0].time <= pair[1].time), "oldest first");
+        prop_assert_eq!(ledger.len(), self.model.rows.len());
+        let by_id: BTreeMap<_, _> = ledger.iter().map(|row| (row.id.as_str(), row)).collect();
+        let mut day = "";
+        for row in &self.model.rows {
+            let told = by_id[row.id.as_str()];
+            prop_assert_eq!((told.state, told.time, &told.run), (row.state, row.time, &row.run));
+            prop_assert_eq!(&told.attribution, &row.attribution);
+            // I3
+            let before = self.states.insert(row.id.clone(), row.state).unwrap_or(State::Reserved);
+            let may_change = matches!(before, State::Reserved | State::Dispatched)
+                || (before, row.state) == (State::ChargedFull, State::Settled);
+            prop_assert!(may_change || before == row.state, "{:?} after {:?}", row, before);
+            // I5: in the order in which they were made.
+            prop_assert!(day <= told.day.as_str(), "{} after {}", told.day, day);
+            day = &told.day;
+        }
+        for Run { name, attribution, store } in &self.runs {
+            let totals = store.totals(attribution).unwrap();
+            for scope in Scope::ALL {
+                for window in [Window::Hook, Window::Day, Window::Month] {
+                    let modelled = self.model.window(name, attribution, window, scope);
+                    prop_assert_eq!(totals.of(window, scope), modelled, "{:?} {:?}", window, scope);
+                }
+            }
+        }
+        let cells: Vec<_> = self.cells.iter().map(|(&name, text)| (name.to_owned(), text.clone())).collect();
+        prop_assert_eq!(&self.runs[1].store.cells("").unwrap(), &cells);
+        let breakers: Vec<_> = cells.into_iter().filter(|(name, _)| name.starts_with("breaker/")).collect();
+        prop_assert_eq!(self.runs[1].store.cells("breaker/").unwrap(), breakers);
+        Ok(())
     }
 
-    fn admits(&self, run: &str, tokens: u64, cost: Option<u64>) -> bool {
-        let [hook, day, month] = self.windows(run);
-        let Some(cost) = cost else { return false };
-        tokens <= 900
-            && hook[0] + hook[1] + tokens <= 2500
-            && day[0] + day[1] + tokens <= 4000
-            && month[0] + month[1] + tokens <= 6000
-            && (cost == 0 || day[2] + day[3] + cost <= 9000)
+    /// I1, summed over the ledger's own rows rather than by the store.
+    fn keeps_limits(&self) -> Result<(), TestCaseError> {
+        let ledger = self.runs[0].store.ledger(0).unwrap();
+        for (limit, _) in LIMITS.iter().filter(|(limit, _)| limit.window != Window::Call) {
+            let mut sums: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+            for row in &ledger {
+                let bound = limits_of(&row.attribution).any(|binding| binding == *limit);
+                let everybody = limit.scope == Scope::User && !H::PLACE.is_shared;
+                let name = if everybody { Some("") } else { row.attribution.scope(limit.scope) };
+                let Some(name) = name.filter(|_| bound) else { continue };
+                let window = match limit.window {
+                    Window::Hook => row.run.as_str(),
+                    Window::Day => row.day.as_str(),
+                    _ => &row.day[..7],
+                };
+                let tokens = match (row.state, &row.usage) {
+                    (State::Reserved | State::Dispatched, _) => row.estimate_input + row.estimate_output,
+                    (_, Some(usage)) => usage.input + usage.output,
+                    (_, None) => 0,
+                };
+                let amount = match limit.unit {
+                    Unit::Tokens => tokens,
+                    Unit::Money => row.cost.unwrap_or_default().0,
+                };
+                *sums.entry((name, window)).or_default() += amount;
+            }
+            for (window, sum) in sums {
+                prop_assert!(sum <= limit.most, "{} in {:?} of {:?}", sum, window, limit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every run, and lets time pass until the last lease has ended.
+    fn quiet(&mut self) {
+        for run in 0..RUNS {
+            self.crash(run, run);
+        }
+        self.model.clock = self.model.now() + 151_000;
+        self.harness.set_clock(self.model.clock);
+        self.model.reap();
+        self.runs[0].store.reap().unwrap();
     }
 }
 
-fn totals(totals: &Totals) -> [u64; 4] {
-    [totals.used, totals.reserved, totals.used_cost.0, totals.reserved_cost.0]
-}
-
-/// The store under test: one connection a run, on one database and one clock.
-struct System {
-    directory: tempfile::TempDir,
-    clock: Arc<AtomicU64>,
-    runs: Vec<(String, SqliteStore)>,
-    names: usize,
-}
-
-impl System {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut system =
-            Self { directory, clock: Arc::new(AtomicU64::new(START)), runs: Vec::new(), names: 0 };
-        for _ in 0..RUNS {
-            let run = system.start();
-            system.runs.push(run);
-        }
-        system
-    }
-
-    fn start(&mut self) -> (String, SqliteStore) {
-        let clock = Arc::clone(&self.clock);
-        self.names += 1;
-        let name = format!("run{}", self.names);
-        let read = Box::new(move || clock.load(Ordering::SeqCst));
-        let store = SqliteStore::open(self.directory.path(), &name, read).unwrap();
-        (name, store)
-    }
-
-    /// Ends a run as SIGKILL does: its lock is gone, its file stays; and starts another in its place.
-    fn crash(&mut self, run: usize) {
-        let next = self.start();
-        let (name, store) = std::mem::replace(&mut self.runs[run], next);
-        drop(store);
-        let runs = self.directory.path().join("runs");
-        if runs.exists() {
-            std::fs::write(runs.join(format!("{name}.lock")), "").unwrap();
-        }
-    }
-
-    fn owner(&self, row: &Row) -> Option<&SqliteStore> {
-        self.runs.iter().find(|(name, _)| *name == row.run).map(|(_, store)| store)
-    }
+fn request<'a>(id: &'a str, attribution: &'a Attribution, estimate: &'a Estimate) -> Request<'a> {
+    Request { id, attribution, estimate, lease: LEASE }
 }
 
 fn estimate(input: u64, output: u64, price: Option<Price>) -> Estimate {
@@ -226,168 +472,90 @@ fn estimate(input: u64, output: u64, price: Option<Price>) -> Estimate {
     }
 }
 
-fn apply(system: &mut System, model: &mut Model, step: &Step, index: usize) -> Result<(), TestCaseError> {
-    let pick = |pick: usize, rows: &[Row]| (!rows.is_empty()).then(|| pick % rows.len());
-    match *step {
-        Step::Reserve { run, input, output, price } => {
-            model.reap();
-            let (name, store) = &system.runs[run];
-            let id = format!("request{index}");
-            let estimate = estimate(input, output, price);
-            let attribution = Attribution::default();
-            let request = Request { id: &id, attribution: &attribution, estimate: &estimate, lease: LEASE };
-            let admission = store.reserve(&request, &limits()).unwrap();
-            let tokens = input + output;
-            let cost = price.map(|price| price.input.0 * input + price.output.0 * output);
-            let admitted = model.admits(name, tokens, cost);
-            prop_assert_eq!(admission == Admission::Granted, admitted, "{:?}", admission);
-            let time = model.now();
-            model.rows.push(Row {
-                id,
-                run: name.clone(),
-                state: if admitted { State::Reserved } else { State::Denied },
-                time,
-                lease: time + 150_000,
-                input,
-                output,
-                price,
-                tokens: if admitted { tokens } else { 0 },
-                cost: if admitted { cost.unwrap() } else { 0 },
-            });
-        }
-        Step::Dispatch { pick: number } => {
-            let Some(number) = pick(number, &model.rows) else { return Ok(()) };
-            let now = model.now();
-            let row = &mut model.rows[number];
-            let Some(store) = system.owner(row) else { return Ok(()) };
-            let sent = store.dispatch(&row.id, LEASE).is_ok();
-            prop_assert_eq!(sent, row.state == State::Reserved);
-            if sent {
-                (row.state, row.lease) = (State::Dispatched, now + 150_000);
-            }
-        }
-        Step::Settle { pick: number, permille, full } => {
-            let Some(number) = pick(number, &model.rows) else { return Ok(()) };
-            let row = &mut model.rows[number];
-            let Some(store) = system.owner(row) else { return Ok(()) };
-            let part = |amount: u64| if full { amount } else { amount * permille / 1000 };
-            let (input, output) = (part(row.input), part(row.output));
-            let usage =
-                Usage { input, cached_input: 0, output, source: UsageSource::Reported, ..Usage::default() };
-            let cost = row.price.map(|price| price.input.0 * input + price.output.0 * output);
-            let settlement = Settlement {
-                full,
-                usage,
-                cost: cost.map(PicoUsd),
-                energy: None,
-                outcome: "ok",
-                latency: None,
-            };
-            let accepted = store.settle(&row.id, &settlement).is_ok();
-            prop_assert_eq!(
-                accepted,
-                matches!(row.state, State::Dispatched | State::ChargedFull | State::Settled)
-            );
-            let replaces = row.state == State::Dispatched || (row.state == State::ChargedFull && !full);
-            if replaces {
-                row.state = if full { State::ChargedFull } else { State::Settled };
-                (row.tokens, row.cost) = (input + output, cost.unwrap());
-            }
-        }
-        Step::Release { pick: number } => {
-            let Some(number) = pick(number, &model.rows) else { return Ok(()) };
-            let row = &mut model.rows[number];
-            let Some(store) = system.owner(row) else { return Ok(()) };
-            let accepted = store.release(&row.id).is_ok();
-            prop_assert_eq!(accepted, matches!(row.state, State::Reserved | State::Released));
-            if accepted {
-                (row.state, row.tokens, row.cost) = (State::Released, 0, 0);
-            }
-        }
-        Step::Crash { run } => {
-            system.crash(run);
-            model.alive = system.runs.iter().map(|(name, _)| name.clone()).collect();
-        }
-        Step::Reap { run } => {
-            let open = |model: &Model| model.rows.iter().filter(|row| row.is_open()).count() as u64;
-            let before = open(model);
-            model.reap();
-            prop_assert_eq!(system.runs[run].1.reap().unwrap(), before - open(model));
-        }
-        Step::Tick { ms } => {
-            model.clock = model.clock.saturating_add_signed(ms);
-            system.clock.store(model.clock, Ordering::SeqCst);
-        }
+fn settlement(full: bool, input: u64, output: u64, cost: Option<u64>) -> Settlement<'static> {
+    Settlement {
+        full,
+        usage: Usage { input, output, source: UsageSource::Reported, ..Usage::default() },
+        cost: cost.map(PicoUsd),
+        energy: None,
+        outcome: "ok",
+        latency: None,
     }
-    Ok(())
-}
-
-/// The store says what the model says, row by row and window by window.
-fn agree(system: &System, model: &Model) -> Result<(), TestCaseError> {
-    let ledger = system.runs[0].1.ledger(0).unwrap();
-    let said: Vec<_> = ledger.iter().map(|row| (row.id.as_str(), row.state, row.time)).collect();
-    let modelled: Vec<_> = model.rows.iter().map(|row| (row.id.as_str(), row.state, row.time)).collect();
-    prop_assert_eq!(said, modelled);
-    // I5: a later reservation never falls into an earlier window.
-    prop_assert!(ledger.windows(2).all(|pair| pair[0].day <= pair[1].day));
-    for (name, store) in &system.runs {
-        let WindowTotals { run, scopes, .. } = store.totals(&Attribution::default()).unwrap();
-        let ScopeTotals { day, month } = scopes[&Scope::User];
-        prop_assert_eq!([&run, &day, &month].map(totals), model.windows(name));
-    }
-    Ok(())
 }
 
 fn history(most_permille: u64) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(most_permille), 1..60)
 }
 
-fn play(
-    steps: &[Step],
-    mut check: impl FnMut(&System) -> Result<(), TestCaseError>,
-) -> Result<(), TestCaseError> {
-    let mut system = System::new();
-    let alive = system.runs.iter().map(|(name, _)| name.clone()).collect();
-    let mut model = Model { rows: Vec::new(), alive, clock: START };
+/// A few histories at every test run; as many as `PROPTEST_CASES` says where it is set.
+fn config(cases: u32) -> ProptestConfig {
+    let is_told = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: if is_told { default.cases } else { cases },
+        failure_persistence: None,
+        ..default
+    }
+}
+
+/// No request takes more than it reserved: then no limit is ever crossed, and no row is ever charged
+/// less than the provider served.
+fn truthful<H: Harness>(steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut game = Game::<H>::new([0, 7, 14, 21]);
     for (index, step) in steps.iter().enumerate() {
-        apply(&mut system, &mut model, step, index)?;
-        agree(&system, &model)?;
-        check(&system)?;
+        game.apply(step, index)?;
+        game.agree()?;
+        game.keeps_limits()?;
     }
-    // I4: once every holder is dead, nothing is held, and what was sent is charged.
-    for run in 0..RUNS {
-        system.crash(run);
+    game.quiet();
+    game.agree()?;
+    // I4
+    for row in &game.model.rows {
+        prop_assert!(!row.is_open() && row.tokens >= row.served.0 + row.served.1, "{:?}", row);
     }
-    model.alive.clear();
-    model.reap();
-    system.runs[0].1.reap().unwrap();
-    agree(&system, &model)?;
-    prop_assert!(model.rows.iter().all(|row| !row.is_open()));
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// I1: as long as nobody uses more than was reserved, no window ever holds more than its limit.
-    #[test]
-    fn no_history_of_truthful_estimates_crosses_a_limit(steps in history(1000)) {
-        play(&steps, |system| {
-            for (_, store) in &system.runs {
-                let WindowTotals { run, scopes, .. } = store.totals(&Attribution::default()).unwrap();
-        let ScopeTotals { day, month } = scopes[&Scope::User];
-                prop_assert!(run.used + run.reserved <= 2500);
-                prop_assert!(day.used + day.reserved <= 4000);
-                prop_assert!(month.used + month.reserved <= 6000);
-                prop_assert!(day.used_cost + day.reserved_cost <= PicoUsd(9000));
-            }
-            Ok(())
-        })?;
+/// Requests may take more than they reserved: it is charged as it is, and later ones pay for it.
+fn overrun<H: Harness>(steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut game = Game::<H>::new([0, 7, 14, 21]);
+    for (index, step) in steps.iter().enumerate() {
+        game.apply(step, index)?;
+        game.agree()?;
     }
-
-    /// Use above the reservation is charged as it is, and later requests pay for it.
-    #[test]
-    fn the_ledger_follows_the_model_through_overruns(steps in history(2500)) {
-        play(&steps, |_| Ok(()))?;
-    }
+    game.quiet();
+    game.agree()?;
+    prop_assert!(!game.model.rows.iter().any(Row::is_open));
+    Ok(())
 }
+
+/// The tests of one store.
+macro_rules! prove {
+    ($store:ident, $harness:ty, $cases:expr) => {
+        mod $store {
+            use super::*;
+
+            proptest! {
+                #![proptest_config(config($cases))]
+
+                #[test]
+                fn no_history_of_truthful_estimates_crosses_a_limit(steps in history(1000)) {
+                    truthful::<$harness>(&steps)?;
+                }
+
+                #[test]
+                fn the_ledger_follows_the_model_through_overruns(steps in history(2500)) {
+                    overrun::<$harness>(&steps)?;
+                }
+            }
+
+            #[test]
+            fn no_order_of_three_clients_steps_crosses_a_limit() {
+                interleavings::all::<$harness>();
+            }
+        }
+    };
+}
+
+prove!(sqlite, Sqlite, 48);
+prove!(redis, server::Redis, 24);

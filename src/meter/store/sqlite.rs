@@ -4,11 +4,14 @@
 //! synchronisation: a deferred transaction that turns into a writer would fail at once instead of
 //! waiting, and a few small transactions a run gain nothing from a write-ahead log.
 
+mod filesystem;
 mod schema;
 mod rows;
+mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +20,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_pa
 
 use super::presence::{self, Presence};
 use super::{
-    Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError, WindowTotals,
+    About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
+    WindowTotals,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;
@@ -84,6 +88,8 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let _turn = turn::take(&self.path.with_extension("lock"), self.busy)
+            .map_err(|error| not_our_turn(&self.path, self.busy, &error))?;
         let run = || {
             let transaction = inner.connection.transaction_with_behavior(behavior)?;
             let value = step(&transaction)?;
@@ -216,14 +222,25 @@ impl Store for SqliteStore {
             inner.presence = Some(presence);
         }
         self.sweep()?;
-        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+        let known = self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
             let abandoned = self.abandoned(transaction)?;
             rows::resolve(transaction, &abandoned)?;
+            if let Some(state) = rows::state(transaction, request.id)? {
+                return Ok(Err(state));
+            }
             let totals = rows::totals(transaction, self.now(transaction)?, &self.run, request.attribution)?;
             let denial = judge(request.estimate, limits, &totals);
             let code = denial.map(|denial| denial.code());
             self.insert(transaction, totals.time, request, code.as_deref())?;
-            Ok(denial.map_or(Admission::Granted, Admission::Denied))
+            Ok(Ok(denial.map_or(Admission::Granted, Admission::Denied)))
+        })?;
+        known.or_else(|state| match state {
+            State::Reserved => Ok(Admission::Granted),
+            ended => Err(StoreError::Transition {
+                id: request.id.to_owned(),
+                state: ended.as_str(),
+                step: "reserved",
+            }),
         })
     }
 
@@ -312,11 +329,30 @@ impl Store for SqliteStore {
             rows::cells(transaction, prefix)
         })
     }
+
+    fn about(&self) -> Result<About, StoreError> {
+        let journal: String = self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            transaction.pragma_query_value(None, "journal_mode", |row| row.get(0))
+        })?;
+        let facts = vec![format!("SQLite {}", rusqlite::version()), format!("journal mode {journal}")];
+        Ok(About { place: self.path.display().to_string(), facts, warnings: Vec::new() })
+    }
 }
 
 /// `time` plus `lease`, in ms.
 fn after(time: u64, lease: Duration) -> u64 {
     time.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a failed wait means to the user.
+fn not_our_turn(path: &Path, busy: Duration, error: &io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    match error.kind() {
+        io::ErrorKind::TimedOut => StoreError::Locked { path, waited_ms: busy.as_millis() },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
+        _ => StoreError::Directory { path, reason: error.to_string() },
+    }
 }
 
 /// What a database error means to the user.

@@ -6,6 +6,7 @@ use super::super::provider::{Provider, Reply as Say, finding};
 use super::super::sample::{DIALECTS, endpoint, payload};
 use super::super::{ApiKey, prompt};
 use super::*;
+use crate::meter::breaker::Health;
 use crate::meter::budget::Charge;
 use crate::payload::route::Reason;
 use crate::payload::tokenizer::Tokenizer;
@@ -16,14 +17,14 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, AskError> {
+fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
-    let request = prompt::render(&payload, endpoint, &Tokenizer::load());
+    let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
     Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
 }
 
 /// Asks a provider that gives `reply`, in each dialect.
-fn each(reply: &Say, deadline: impl Fn() -> Instant, check: impl Fn(Result<Reply, AskError>)) {
+fn each(reply: &Say, deadline: impl Fn() -> Instant, check: impl Fn(Result<Reply, Box<AskError>>)) {
     for dialect in DIALECTS {
         let provider = Provider::always(reply.clone());
         check(ask(&endpoint(dialect, &provider.base_url()), deadline()));
@@ -72,7 +73,7 @@ fn a_finding_arrives_with_what_the_provider_counted() {
         assert_eq!(reply.usage.cached_input, cached);
         assert_eq!(provider.served_tokens(), reply.usage.total());
         // What is reserved covers what the other side counts.
-        let request = prompt::render(&payload(), &endpoint, &Tokenizer::load());
+        let request = prompt::render(&payload(), &endpoint, false, &Tokenizer::load());
         assert!(request.input_tokens >= received.tokens);
         assert_eq!(received.body, request.body);
     }
@@ -105,6 +106,7 @@ fn nobody_listening_is_unreachable_and_costs_nothing() {
     drop(provider);
     let error = ask(&endpoint(DIALECTS[0], &base_url), soon()).unwrap_err();
     assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing));
+    assert_eq!((error.health, error.again()), (Health::Away, None));
     assert!(error.message.contains("start the server"), "{error}");
 }
 
@@ -168,6 +170,72 @@ fn client_errors_cost_nothing_and_server_errors_cost_all() {
     for status in [500, 502, 503, 529] {
         fails(&Say::status(status, "<html>"), Reason::Rejected, full);
     }
+    let spent = r#"{"error":{"message":"x"},"usage":{"prompt_tokens":70,"completion_tokens":9}}"#;
+    fails(&Say::status(400, spent), Reason::Rejected, usage);
+    fails(&Say::status(500, spent), Reason::Rejected, full);
+}
+
+/// What each status says of the endpoint, and after how many ms it may be asked once more.
+#[test]
+fn a_status_tells_what_to_do_next() {
+    const LOADING: &str = r#"{"error":{"code":503,"message":"Loading model"}}"#;
+    const QUOTA: &str = r#"{"error":{"code":"insufficient_quota","message":"x"}}"#;
+    let wants = |seconds| Health::Failed(Some(Duration::from_secs(seconds)));
+    type Case = (u16, &'static str, Option<&'static str>, Health, Option<u128>);
+    let cases: [Case; 17] = [
+        (307, "", None, Health::Misfit, None),
+        (400, "", None, Health::Misfit, None),
+        (401, "", None, Health::KeyRefused, None),
+        (402, "", None, Health::Exhausted(None), None),
+        (403, "", Some("1"), Health::KeyRefused, None),
+        (404, "", None, Health::Misfit, None),
+        (413, "", None, Health::Unsaid, None),
+        (429, "", None, Health::Failed(None), None),
+        (429, "", Some("7"), wants(7), Some(7000)),
+        (429, QUOTA, Some("7"), Health::Exhausted(None), None),
+        (429, QUOTA, Some("700"), Health::Exhausted(Some(Duration::from_secs(700))), None),
+        (500, "", Some("7"), wants(7), None),
+        (502, "", Some("7"), wants(7), None),
+        (503, "", None, Health::Failed(None), None),
+        (503, "", Some("7"), wants(7), Some(7000)),
+        (503, LOADING, None, Health::Unsaid, Some(2000)),
+        (529, "", Some("7"), wants(7), Some(7000)),
+    ];
+    for (status, body, after, health, again) in cases {
+        let reply = Say::status(status, body);
+        let reply = match after {
+            Some(after) => reply.header("retry-after", after),
+            None => reply,
+        };
+        let provider = Provider::always(reply);
+        let error = ask(&endpoint(DIALECTS[0], &provider.base_url()), soon()).unwrap_err();
+        assert_eq!((error.health, error.again().map(|again| again.as_millis())), (health, again), "{error}");
+        assert_eq!(error.what, format!("answered {status}"));
+        assert_eq!(provider.requests().len(), 1);
+    }
+}
+
+/// Nothing is sent a second time that the provider may have begun to work on.
+#[test]
+fn only_what_was_not_taken_may_be_sent_again() {
+    let taken = [
+        Say::close(),
+        Say::raw("no http"),
+        Say::truncated(),
+        Say::wrong_length(),
+        Say::huge(BODY_LIMIT + 1),
+        Say::status(200, "[".repeat(BODY_LIMIT / 2)),
+        Say::text("LGTM"),
+        Say::refusal(),
+        Say::nothing().usage(40, 5),
+    ];
+    for reply in taken {
+        each(&reply, soon, |outcome| assert_eq!(outcome.unwrap_err().again(), None, "{reply:?}"));
+    }
+    let shortly = || Instant::now() + Duration::from_millis(200);
+    each(&Say::stall(), shortly, |outcome| assert_eq!(outcome.unwrap_err().again(), None));
+    let name = ask(&endpoint(DIALECTS[0], "https://no-such-host.invalid"), soon()).unwrap_err();
+    assert_eq!((name.health, name.again()), (Health::Failed(None), Some(Duration::ZERO)));
 }
 
 #[test]
@@ -221,20 +289,23 @@ fn an_answer_off_the_schema_costs_what_was_used() {
     fails(&Say::cut_off("{\"findings\":[{\"loc\":\"2:8\",\"quo"), Reason::Schema, usage);
 }
 
+/// A figure that is too small is not believed, and what was sent is charged; one above what was
+/// reserved is the truth.
 #[test]
 fn a_prompt_that_was_cut_is_a_short_read() {
-    for (input, reason) in [(40, Some(Reason::ShortRead)), (100_000, None)] {
-        each(&Say::nothing().usage(input, 5), soon, |outcome| {
-            assert_eq!(outcome.as_ref().err().map(|error| error.reason), reason);
-            let settled = match outcome {
-                Ok(reply) => reply.usage,
-                Err(AskError { charge: Charge::Usage(usage), .. }) => usage,
-                Err(error) => panic!("{error}"),
-            };
-            // The truth is settled, also above what was reserved.
-            assert_eq!((settled.input, settled.output), (input, 5));
-        });
-    }
+    let counted =
+        prompt::render(&payload(), &endpoint(DIALECTS[1], ""), false, &Tokenizer::load()).input_tokens;
+    each(&Say::nothing().usage(40, 5), soon, |outcome| {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.reason, error.health), (Reason::ShortRead, Health::Failed(None)));
+        let Charge::Usage(usage) = error.charge else { panic!("{error}") };
+        assert!(usage.input >= counted && usage.output == 5, "{usage:?}");
+        assert_eq!(usage.source, UsageSource::Counted);
+    });
+    each(&Say::nothing().usage(100_000, 5), soon, |outcome| {
+        let usage = outcome.unwrap().usage;
+        assert_eq!((usage.input, usage.output, usage.source), (100_000, 5, UsageSource::Reported));
+    });
 }
 
 #[test]
@@ -340,7 +411,8 @@ proptest! {
     fn no_words_of_a_server_reach_the_terminal_raw(words in any::<String>(), status in 300_u16..600) {
         let endpoint = endpoint(DIALECTS[0], "https://host");
         let words = format!("{words}\u{1b}]0;title\u{7}\u{202e}\u{200b}\u{9b}sk-secret\n{words}");
-        let message = Fault(&endpoint).status(status, Some(&words)).to_string();
+        let notice = Notice { complaint: Some(words), ..Notice::default() };
+        let message = Fault(&endpoint).status(status, &notice).to_string();
         prop_assert!(!message.contains("sk-secret"));
         prop_assert!(!message.chars().any(char::is_control));
         let hidden = ['\u{202e}', '\u{200b}', '\u{feff}'];

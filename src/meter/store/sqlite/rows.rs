@@ -256,7 +256,7 @@ pub(super) fn experience(
     connection
         .prepare_cached(
             "SELECT counted_input, used_input FROM requests
-             WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0
+             WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0 AND counted_input > 0
              ORDER BY time DESC, rowid DESC LIMIT ?3",
         )?
         .query_map(params![provider, model, signed(most as u64)], |row| {

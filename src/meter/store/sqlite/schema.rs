@@ -1,12 +1,15 @@
 //! Opening the database: making it, and refusing what is not ours.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 
-use super::explain;
+use super::{explain, filesystem, not_our_turn, turn};
 use crate::meter::store::StoreError;
 
 /// Marks a SQLite file as hookgate's: `hkgt` in ASCII.
@@ -19,6 +22,10 @@ pub(super) const VERSION: i64 = 2;
 /// write. Our journal mode is not subject to it, but a library of that age is not the one that this
 /// program was tested with.
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+// What it is built against. What it runs with is asked when a ledger is opened.
+const _: () =
+    assert!(rusqlite::ffi::SQLITE_VERSION_NUMBER >= OLDEST_SQLITE, "SQLite 3.51.3 or later is needed");
 
 const SCHEMA: &str = "
 CREATE TABLE requests (
@@ -74,6 +81,9 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldSqlite { found: rusqlite::version() });
     }
+    if let Some(kind) = filesystem::network(path) {
+        return Err(StoreError::Network { path: path.to_path_buf(), kind });
+    }
     let in_directory = |error: std::io::Error| StoreError::Directory {
         path: directory.to_path_buf(),
         reason: error.to_string(),
@@ -89,7 +99,12 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
         Ok(_) => {}
     }
     let failed = |error| explain(path, busy, error);
-    let connection = connect(path, busy).map_err(failed)?;
+    let _turn =
+        turn::take(&path.with_extension("lock"), busy).map_err(|error| not_our_turn(path, busy, &error))?;
+    let mut connection = connect(path, busy).map_err(failed)?;
+    if connection.is_readonly(MAIN_DB).map_err(failed)? {
+        return Err(StoreError::ReadOnly { path: path.to_path_buf() });
+    }
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if number("application_id").map_err(failed)? != APPLICATION {
         let reason = "another program's database".to_owned();
@@ -97,6 +112,10 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     }
     match number("user_version").map_err(failed)? {
         VERSION => Ok(connection),
+        1 => {
+            from_1(&mut connection).map_err(failed)?;
+            Ok(connection)
+        }
         found if found > VERSION => {
             Err(StoreError::Newer { path: path.to_path_buf(), found, known: VERSION })
         }
@@ -115,6 +134,31 @@ fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     connection.busy_timeout(busy)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+/// Copies a ledger of version 1, which knew no users, stages, CI runs, labels, nor why an endpoint was
+/// asked. What it did not know is empty, and 0 for what was counted. A process that was faster has
+/// done it.
+fn from_1(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? == 1 {
+        transaction.execute_batch(
+            "DROP INDEX requests_time; DROP INDEX requests_run; DROP INDEX requests_month; DROP INDEX requests_open;
+             ALTER TABLE requests RENAME TO requests_1;",
+        )?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(
+            "INSERT INTO requests
+             SELECT id, run, state, time, day, month, lease, repository, branch, team, hook, '', '', NULL, '{}',
+                    provider, model, tier, estimate_input, estimate_output, used_input, used_cached,
+                    used_output, usage_source, tokens, cost, price_source, raw_tokens, payload_tokens,
+                    payload_hash, latency_ms, outcome, 0, '', '', NULL, NULL
+             FROM requests_1 ORDER BY rowid;
+             DROP TABLE requests_1;",
+        )?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
 }
 
 /// Builds the database under another name, for this user alone, and moves it into place whole.

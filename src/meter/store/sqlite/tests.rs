@@ -56,7 +56,7 @@ fn used(input: u64) -> Charge {
 }
 
 fn place(directory: &Path) -> Place {
-    Place { directory: directory.to_path_buf() }
+    Place { directory: directory.to_path_buf(), redis: None }
 }
 
 fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
@@ -76,11 +76,6 @@ fn window(budget: &Budget, window: Window) -> WindowState {
         .unwrap()
 }
 
-#[test]
-fn the_linked_sqlite_has_no_wal_reset_bug() {
-    assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
-}
-
 #[cfg(unix)]
 #[test]
 fn ledger_and_directory_are_for_the_user_alone() {
@@ -91,8 +86,11 @@ fn ledger_and_directory_are_for_the_user_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     assert_eq!(mode(&state.join("ledger.sqlite")), 0o600);
+    assert_eq!(mode(&state.join("ledger.lock")), 0o600);
     // What was built under another name is gone.
-    assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+    let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names, ["ledger.lock", "ledger.sqlite"].map(Into::into).into());
 }
 
 #[test]
@@ -167,6 +165,61 @@ fn a_directory_that_is_none_is_named() {
     fs::create_dir(directory.path().join("ledger.sqlite")).unwrap();
     let error = open(directory.path()).err().unwrap();
     assert!(error.to_string().contains("ledger.sqlite"), "{error}");
+}
+
+/// What a request for one token is told.
+fn asked(store: &SqliteStore) -> Result<Admission, StoreError> {
+    let estimate = request_of(1);
+    let attribution = Attribution::default();
+    let request = Request { id: "a", attribution: &attribution, estimate: &estimate, lease: BUSY };
+    store.reserve(&request, &Limits::default())
+}
+
+#[test]
+fn a_full_disk_holds_nothing_and_works_again_once_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let fill = |most: i64| {
+        store.lock().connection.pragma_update_and_check(None, "max_page_count", most, |row| row.get(0))
+    };
+    let pages: i64 = fill(1).unwrap();
+    // Labels that take more than the pages that are there already.
+    let labels = [("label".to_owned(), "x".repeat(100_000))].into();
+    let attribution = Attribution { labels, ..Attribution::default() };
+    let estimate = request_of(1);
+    let request = Request { id: "b", attribution: &attribution, estimate: &estimate, lease: BUSY };
+    let full = store.reserve(&request, &Limits::default());
+    assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+    assert_eq!(store.ledger(0).unwrap(), []);
+    let _: i64 = fill(pages + 1000).unwrap();
+    assert_eq!(store.reserve(&request, &Limits::default()).unwrap(), Admission::Granted);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_cannot_be_written_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let path = directory.path().join("ledger.sqlite");
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(&path, 0o400);
+    // Permissions do not bind the superuser.
+    if fs::OpenOptions::new().write(true).open(&path).is_err() {
+        let error = open(directory.path()).err().unwrap();
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+        allow(&path, 0o600);
+        // The journal needs the directory.
+        allow(directory.path(), 0o500);
+        let error = open(directory.path()).and_then(|store| asked(&store)).unwrap_err();
+        assert!(error.to_string().contains("write"), "{error}");
+        allow(directory.path(), 0o700);
+    }
+    allow(&path, 0o600);
+    let store = open(directory.path()).unwrap();
+    store.lock().connection.pragma_update(None, "query_only", true).unwrap();
+    let refused = asked(&store);
+    assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
 }
 
 #[test]

@@ -1,0 +1,328 @@
+//! `hookgate models`: what the tiers of the user's file are, what else could be, and whether they
+//! answer.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::cli::{Hook, ListFormat, Models, ModelsAction};
+use crate::config::{Config, Environment};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::meter::breaker::{self, Admission, Breaker};
+use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::price::PriceSource;
+use crate::meter::store::{LedgerRow, State};
+use crate::meter::{Attribution, Limits};
+use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
+use crate::model::prompt::render;
+use crate::model::review::{Terms, review};
+use crate::model::{Endpoint, dialect::Dialect};
+use crate::payload::Payload;
+use crate::payload::probe::PROBE_LINE;
+use crate::payload::route::Reason;
+use crate::payload::tokenizer::Tokenizer;
+use crate::report::Answer;
+use crate::report::models::{
+    DAYS, PricePerMillion, Requests, Taken, Tier, Trial, before_trials, servers_json, servers_text,
+    tiers_json, tiers_text, trial_text, trials_json,
+};
+use crate::text::instead;
+use crate::tokens::UsageSource;
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
+/// How long after its deadline a trial that is stuck may hold its reservation.
+const GRACE: Duration = Duration::from_secs(30);
+
+pub(super) fn execute(
+    arguments: &Models,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Error> {
+    let config = Config::of_user(environment)?;
+    match &arguments.action {
+        None => list(&config, arguments.format, out),
+        Some(ModelsAction::List { format }) => list(&config, *format, out),
+        Some(ModelsAction::Detect { ports, format }) => search(&config, environment, ports, *format, out),
+        Some(ModelsAction::Test { tier, deadline, format }) => {
+            test(&config, tier.as_deref(), Duration::from_secs(*deadline), *format, out)
+        }
+    }
+}
+
+/// Whom requests are charged to that no hook makes.
+fn attribution(config: &Config) -> Attribution {
+    Attribution { hook: "models test".to_owned(), ..config.attribution(Hook::PreCommit) }
+}
+
+fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
+    let mut notes = Vec::new();
+    let now = now();
+    let past = Past::read(config, now).unwrap_or_else(|error| {
+        notes.push(format!("past requests are not known: {error}"));
+        Past { rows: Vec::new(), cells: BTreeMap::new() }
+    });
+    let mut tiers = Vec::new();
+    for name in config.user.tiers.keys() {
+        // A tier of the user's file always is described.
+        let Some(endpoint) = config.priced(Hook::PreCommit, Some(name))? else { continue };
+        tiers.push(tier(config, &endpoint, &past, now));
+    }
+    let path = &config.user_path;
+    match format {
+        ListFormat::Text => out.write_all(tiers_text(&tiers, path, &notes).as_bytes())?,
+        ListFormat::Json => {
+            writeln!(out, "{}", tiers_json(&tiers, path, &notes).map_err(std::io::Error::other)?)?;
+        }
+    }
+    Ok(ExitStatus::Allowed)
+}
+
+/// What the store knows of earlier requests.
+struct Past {
+    rows: Vec<LedgerRow>,
+    /// Those of the breakers.
+    cells: BTreeMap<String, String>,
+}
+
+impl Past {
+    fn read(config: &Config, now: u64) -> Result<Self, BudgetError> {
+        // No limit, since nothing is reserved.
+        let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
+        let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
+        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect() })
+    }
+}
+
+/// Milliseconds since the epoch.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
+    let is_sent = |row: &&LedgerRow| {
+        row.provider == endpoint.provider
+            && row.model == endpoint.model
+            && !matches!(row.state, State::Denied | State::Reserved | State::Released)
+    };
+    let answered = |row: &LedgerRow| row.latency_ms.filter(|_| row.outcome.as_deref() == Some("ok"));
+    let provider = config.user.providers.get(&endpoint.provider);
+    let able = config.endpoint(&endpoint.tier);
+    // Its cell depends on the key.
+    let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
+    let mut breaker = breaker::State::read(cell.map(String::as_str));
+    // Asked of a copy: nobody is about to send anything.
+    let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
+    let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
+    Tier {
+        tier: endpoint.tier.clone(),
+        provider: endpoint.provider.clone(),
+        model: endpoint.model.clone(),
+        dialect: dialect(endpoint.dialect),
+        base_url: endpoint.base_url.clone(),
+        local: endpoint.is_local(),
+        key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
+        problem: able.err().map(|problem| problem.to_string()),
+        price: endpoint
+            .price
+            .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
+        price_source: PriceSource::of(endpoint.price.as_ref()).to_owned(),
+        breaker: admission.as_str(),
+        breaker_because: match &admission {
+            Admission::Closed => None,
+            Admission::Probe => Some("the next request finds out whether it works again".to_owned()),
+            Admission::Open(closure) => Some(closure.to_string()),
+        },
+        requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
+        estimate_error: None,
+    }
+}
+
+fn dialect(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Openai => "openai",
+        Dialect::Anthropic => "anthropic",
+        Dialect::Ollama => "ollama",
+    }
+}
+
+fn search(
+    config: &Config,
+    environment: &Environment,
+    ports: &[u16],
+    format: ListFormat,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Error> {
+    let moved = environment.variable("OLLAMA_HOST").and_then(ollama_port);
+    let usual = |kind: Kind| match moved {
+        Some(port) if kind == Kind::Ollama => port,
+        _ => kind.usual_port(),
+    };
+    let candidates: Vec<_> = if ports.is_empty() {
+        Kind::ALL.into_iter().map(|kind| Candidate { kind, port: usual(kind) }).collect()
+    } else {
+        let any = |&port: &u16| Kind::ALL.into_iter().map(move |kind| Candidate { kind, port });
+        ports.iter().flat_map(any).collect()
+    };
+    let servers = detect(&candidates, PATIENCE);
+    let taken = Taken {
+        providers: config
+            .user
+            .providers
+            .iter()
+            .map(|(name, it)| (name.clone(), it.base_url.clone()))
+            .collect(),
+        tiers: config.user.tiers.keys().cloned().collect(),
+    };
+    let path = &config.user_path;
+    match format {
+        ListFormat::Text => {
+            let looked_for: Vec<_> =
+                candidates.iter().map(|it| format!("{} on port {}", it.kind.as_str(), it.port)).collect();
+            out.write_all(servers_text(&servers, &looked_for.join(", "), &taken, path).as_bytes())?;
+        }
+        ListFormat::Json => {
+            writeln!(out, "{}", servers_json(&servers, &taken, path).map_err(std::io::Error::other)?)?;
+        }
+    }
+    Ok(ExitStatus::Allowed)
+}
+
+fn test(
+    config: &Config,
+    only: Option<&str>,
+    deadline: Duration,
+    format: ListFormat,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Error> {
+    let names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    let path = config.user_path.display();
+    let chosen = match only {
+        Some(name) if names.contains(&name) => vec![name],
+        Some(name) => {
+            let instead = instead(name, &names);
+            return Err(Error::Refused(format!("{name:?} is no tier of {path}{instead}")));
+        }
+        None if names.is_empty() => {
+            return Err(Error::Refused(format!(
+                "no model is configured in {path}; `hookgate models detect` looks for servers on this machine"
+            )));
+        }
+        None => names,
+    };
+    let tokenizer = Tokenizer::load();
+    let payload = Payload::probe(&tokenizer);
+    let asked: Vec<_> = chosen.iter().map(|&name| (name, config.endpoint(name))).collect();
+    let most = asked.iter().filter_map(|(_, endpoint)| endpoint.as_ref().ok()).map(|endpoint| {
+        let request = render(&payload, endpoint, false, &tokenizer);
+        endpoint.with_margin(request.input_tokens) + request.max_output_tokens
+    });
+    let most: Vec<u64> = most.collect();
+    let most_tokens = most.iter().sum();
+    if format == ListFormat::Text {
+        out.write_all(before_trials(most.len(), most_tokens).as_bytes())?;
+        out.flush()?;
+    }
+    let attribution = attribution(config);
+    let limits = config.limits_of_user(&attribution);
+    let budget = Budget::open(&config.store(), limits, attribution)?.with_lease(deadline + GRACE);
+    let mut trials = Vec::new();
+    for (name, endpoint) in asked {
+        let trial = match endpoint {
+            Ok(endpoint) => {
+                let cell = open_breaker(&budget, &endpoint)?;
+                let trial = try_out(&endpoint, &budget, deadline, &payload, &tokenizer);
+                if let Some(text) = cell.filter(|_| !trial.ok) {
+                    budget.update(&endpoint.breaker(), &mut |_, _| Some(text.clone()))?;
+                }
+                trial
+            }
+            Err(problem) => {
+                let tier = &config.user.tiers[name];
+                let message = format!("the tier {problem}");
+                let reason = Some(Reason::NoModel.as_str());
+                Trial { reason, message: Some(message), ..unanswered(name, &tier.provider, &tier.model) }
+            }
+        };
+        if format == ListFormat::Text {
+            out.write_all(trial_text(&trial).as_bytes())?;
+            out.flush()?;
+        }
+        trials.push(trial);
+    }
+    if format == ListFormat::Json {
+        writeln!(out, "{}", trials_json(&trials, most_tokens).map_err(std::io::Error::other)?)?;
+    }
+    let is_well = trials.iter().all(|trial| trial.ok);
+    Ok(if is_well { ExitStatus::Allowed } else { ExitStatus::Blocked })
+}
+
+/// Closes the breaker, since whoever tries an endpoint wants to know whether it works now; gives what
+/// it was, for the case that it does not.
+fn open_breaker(budget: &Budget, endpoint: &Endpoint) -> Result<Option<String>, BudgetError> {
+    let name = endpoint.breaker();
+    let cell = budget.cells(&name)?.into_iter().find(|(cell, _)| *cell == name);
+    Breaker::new(budget, name).close()?;
+    Ok(cell.map(|(_, text)| text))
+}
+
+/// Asks as a hook would: paid for before it is sent, and validated against what was sent.
+fn try_out(
+    endpoint: &Endpoint,
+    budget: &Budget,
+    deadline: Duration,
+    payload: &Payload,
+    tokenizer: &Tokenizer,
+) -> Trial {
+    let request = render(payload, endpoint, false, tokenizer);
+    let counted_input = Some(request.input_tokens);
+    let terms =
+        Terms { endpoint, because: "test", budget, raw_tokens: 0, deadline: Instant::now() + deadline };
+    let answers = review(std::slice::from_ref(payload), std::slice::from_ref(&request), &terms);
+    let trial = unanswered(&endpoint.tier, &endpoint.provider, &endpoint.model);
+    match answers.into_iter().next() {
+        Some(Answer::Reviewed { findings, usage, elapsed, .. }) => Trial {
+            ok: true,
+            latency_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
+            counted_input,
+            input: Some(usage.input),
+            output: Some(usage.output),
+            usage_source: Some(usage.source.as_str()),
+            schema: Some(true),
+            // Without figures nobody knows.
+            read_in_full: (usage.source == UsageSource::Reported).then_some(true),
+            defect_found: Some(findings.iter().any(|finding| finding.line == PROBE_LINE)),
+            ..trial
+        },
+        Some(Answer::Unreviewed { reason, message }) => Trial {
+            reason: Some(reason.as_str()),
+            message: Some(message),
+            counted_input,
+            schema: (reason == Reason::Schema).then_some(false),
+            read_in_full: (reason == Reason::ShortRead).then_some(false),
+            ..trial
+        },
+        None => trial,
+    }
+}
+
+fn unanswered(tier: &str, provider: &str, model: &str) -> Trial {
+    Trial {
+        tier: tier.to_owned(),
+        provider: provider.to_owned(),
+        model: model.to_owned(),
+        ok: false,
+        reason: None,
+        message: None,
+        latency_ms: None,
+        counted_input: None,
+        input: None,
+        output: None,
+        usage_source: None,
+        schema: None,
+        read_in_full: None,
+        defect_found: None,
+    }
+}

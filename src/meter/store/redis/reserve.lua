@@ -1,0 +1,76 @@
+-- Holds a request in all buckets, or in none. What was denied, or is not made at all, is written too.
+-- KEYS: root, open, days, request, index of the day, buckets.
+-- ARGV[4], ARGV[5]: the day (ms, the end excluded) that the keys are of.
+-- ARGV[6]: '1' to resolve what is abandoned only where the request would be denied for it.
+-- ARGV[7..14]: id, lease (ms), row, names of the buckets, tokens, pico-USD or '', how long the row is
+-- kept (ms), and the outcome of a request that is not made, else ''.
+-- ARGV[15..]: the limits by four: bucket (0: the request alone, -1: always crossed), field, most, code.
+local refused = refusal()
+if refused then
+  return refused
+elseif now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then
+  return {'day', text(now)}
+end
+local open, days, request, index = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local first = 6
+local id, lease, row, buckets = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local tokens, cost, kept, outcome = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+
+-- Where the answer was lost on its way, the same question is asked again.
+local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held')
+if earlier[1] == 'reserved' then
+  return done('granted', earlier[2])
+elseif earlier[1] == 'denied' then
+  return done('denied', earlier[3], earlier[4], earlier[5])
+elseif earlier[1] then
+  return {'state', earlier[1]}
+end
+
+local abandoned = {}
+if outcome == '' then
+  abandoned = redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 64)
+  if #abandoned > 0 and ARGV[6] ~= '1' then
+    return {'abandoned', unpack(abandoned)}
+  end
+end
+
+local crossed, used, held
+for i = 15, #ARGV, 4 do
+  local bucket, field = tonumber(ARGV[i]), ARGV[i + 1]
+  used, held = '0', '0'
+  if bucket > 0 then
+    local amounts = redis.call('HMGET', KEYS[first + bucket - 1], field, field == 't' and 'r' or 'rc')
+    used, held = amounts[1] or '0', amounts[2] or '0'
+  end
+  if bucket < 0 or exceeds(sum(used, field == 't' and tokens or cost), ARGV[i + 2]) then
+    crossed = text((i - 15) / 4)
+    outcome = ARGV[i + 3]
+    break
+  end
+end
+if crossed and #abandoned > 0 then
+  return {'abandoned', unpack(abandoned)}
+end
+
+local state = outcome == '' and 'reserved' or 'denied'
+local order = string.format('%016d', tonumber(head[3]) + 1)
+if state == 'denied' then
+  tokens, cost = '0', cost ~= '' and '0' or ''
+end
+redis.call('HSET', request, 'state', state, 'time', text(now), 'order', order, 'row', row,
+  'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome)
+redis.call('PEXPIRE', request, kept)
+list(days, index, ARGV[4], now, order .. ':' .. id, kept)
+redis.call('HSET', root, 'clock', text(now))
+if state == 'denied' then
+  crossed, used, held = crossed or '', used or '0', held or '0'
+  redis.call('HSET', request, 'crossed', crossed, 'used', used, 'held', held)
+  return done('denied', crossed, used, held)
+end
+redis.call('HSET', request, 'lease', text(now + lease))
+redis.call('ZADD', open, now + lease, id)
+redis.call('PEXPIRE', open, ROOT_KEPT)
+each_bucket(first, #KEYS, function(bucket)
+  hold(bucket, tokens, cost)
+end)
+return done('granted', text(now))

@@ -1,0 +1,34 @@
+//! Time as a run lives it; tests bring one in which nobody waits.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the time, and lets it pass.
+pub(super) trait Clock {
+    /// For what has to be over by the deadline.
+    fn now(&self) -> Instant;
+
+    /// For what other processes are told: ms since the epoch.
+    fn wall(&self) -> u64;
+
+    /// Returns after `duration`.
+    fn wait(&self, duration: Duration);
+}
+
+/// The system's.
+pub(super) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn wait(&self, duration: Duration) {
+        thread::sleep(duration);
+    }
+}
