@@ -18,10 +18,11 @@ pub mod progress;
 pub mod audit;
 pub mod fixed;
 pub mod cache;
+pub mod models;
 pub mod spend;
 pub mod budget;
 mod table;
-pub mod models;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
