@@ -71,7 +71,6 @@ mod tests {
             highest: Level::Slice,
             documentation: false,
             limit: None,
-            counting: Counting::Margin(0),
             units_per_request: 1,
             tokens_per_request: 1000,
             overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
