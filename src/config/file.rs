@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::attribution::Labels;
+use super::sharing::CacheSection;
 use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -44,6 +45,8 @@ pub struct UserFile {
     pub prices: BTreeMap<String, ModelPrice>,
     /// Where the ledger is kept.
     pub state: State,
+    /// With whom reviews are shared.
+    pub cache: CacheSection,
 }
 
 /// A service that answers requests.

@@ -119,7 +119,9 @@ fn why_forbidden(key: &str, user_file: &Path) -> Option<String> {
         | "month_usd" => {
             Some(format!("ceilings live only in {user_file}; here `token_limit` of a hook may lower them"))
         }
-        "prices" | "state" | "store" | "redis" | "team" => Some(format!("it lives only in {user_file}")),
+        "prices" | "state" | "store" | "redis" | "team" | "cache" => {
+            Some(format!("it lives only in {user_file}"))
+        }
         "secrets" | "redact" => Some("the secret scan cannot be configured away".to_owned()),
         _ => None,
     }

@@ -21,6 +21,7 @@ use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
+use crate::meter::cache::shared::Team;
 use crate::meter::price::Price;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits};
@@ -261,8 +262,18 @@ impl Config {
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
-            team: None,
+            team: self.team(hook)?,
         })
+    }
+
+    /// With whom a run of `hook` shares its reviews.
+    ///
+    /// # Errors
+    /// A `[cache]` that says too little.
+    pub fn team(&self, hook: Hook) -> Result<Option<Team>, ConfigError> {
+        let team =
+            self.user.cache.team(self.store().redis.as_ref(), &self.attribution(hook), &self.environment);
+        team.map_err(|message| ConfigError::Inconsistent { path: self.user_path.clone(), message })
     }
 
     /// Whom a run of `hook` is charged to.
