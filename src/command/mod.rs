@@ -12,6 +12,7 @@ mod trust;
 mod rules;
 mod demo;
 mod cache;
+mod store;
 mod models;
 
 use std::io::{ErrorKind, Write};
@@ -48,6 +49,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
+        Command::Store(arguments) => store::execute(arguments.action, environment, &mut out),
         Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;

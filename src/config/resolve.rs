@@ -23,7 +23,7 @@ use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::cache::shared::Team;
 use crate::meter::price::Price;
-use crate::meter::store::Place;
+use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
 use crate::model::{ApiKey, Endpoint};
@@ -51,6 +51,8 @@ pub struct UserConfig {
     pub path: PathBuf,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// The server that keeps the ledger instead; none where it is kept here.
+    redis: Option<Server>,
 }
 
 impl UserConfig {
@@ -68,13 +70,16 @@ impl UserConfig {
         let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
         let state_directory =
             file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
-        Ok(Self { file, path, state_directory })
+        let variable = |name: &str| environment.variable(name).map(str::to_owned);
+        let redis = read::store(&file.store, variable)
+            .map_err(|message| ConfigError::Inconsistent { path: path.clone(), message })?;
+        Ok(Self { file, path, state_directory, redis })
     }
 
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        place(&self.file, &self.state_directory)
+        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
     }
 
     /// Whom what is done outside of repositories is charged to.
@@ -100,10 +105,6 @@ impl UserConfig {
     }
 }
 
-fn place(_user: &UserFile, state_directory: &Path) -> Place {
-    Place { directory: state_directory.to_owned(), redis: None }
-}
-
 /// The configuration of one repository, as one user has it.
 #[derive(Debug)]
 pub struct Config {
@@ -121,6 +122,8 @@ pub struct Config {
     pub record: ConsentRecord,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// The server that keeps the ledger instead; none where it is kept here.
+    redis: Option<Server>,
     environment: Environment,
     work_tree: PathBuf,
     name: String,
@@ -166,7 +169,8 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let UserConfig { file: user, path: user_path, state_directory, redis } =
+            UserConfig::load(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
@@ -186,6 +190,7 @@ impl Config {
             consent,
             record,
             state_directory,
+            redis,
             environment: environment.clone(),
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
@@ -200,16 +205,20 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
+        let UserConfig { file: user, path: user_path, state_directory, redis } =
+            UserConfig::load(environment)?;
+        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
-            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
             user,
             user_path,
             repository: RepositoryFile::default(),
+            local_hooks: Hooks::default(),
+            labels,
             baseline: None,
             consent: Consent::NotNeeded,
             record: ConsentRecord::of(&environment.directory, &state_directory)?,
             state_directory,
+            redis,
             environment: environment.clone(),
             work_tree: environment.directory.clone(),
             name: String::new(),
@@ -444,7 +453,7 @@ impl Config {
         }
     }
 
-    /// The limits that the user's file sets to a run that belongs to no hook.
+    /// What the user's file allows a run that belongs to no hook.
     #[must_use]
     pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
         let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
@@ -466,7 +475,7 @@ impl Config {
     /// Where reservations and the ledger are kept.
     #[must_use]
     pub fn store(&self) -> Place {
-        place(&self.user, &self.state_directory)
+        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;

@@ -28,13 +28,24 @@ pub struct AskError {
     pub charge: Charge,
     /// What it says about the endpoint.
     pub health: Health,
-    /// After how long it may be sent once more; none where the provider may have begun to work on
-    /// it, or another attempt would end alike.
-    pub again: Option<Duration>,
+    /// Whether it may be sent once more: the provider has not begun to work on it, and another attempt
+    /// need not end alike.
+    pub may_repeat: bool,
     /// What happened, in hookgate's words alone: fit to be kept where others read it.
     pub what: String,
     /// One line that says what happened and what to do.
     pub message: String,
+}
+
+impl AskError {
+    /// After how long it may be sent once more, if it may.
+    #[must_use]
+    pub fn again(&self) -> Option<Duration> {
+        self.may_repeat.then_some(match self.health {
+            Health::Failed(wait) => wait.unwrap_or_default(),
+            _ => LOADING,
+        })
+    }
 }
 
 /// Why a response could not be read to its end.
@@ -61,49 +72,50 @@ pub(super) struct Fault<'e>(pub(super) &'e Endpoint);
 
 impl Fault<'_> {
     /// `more` follows `what` in the message.
-    fn error(self, reason: Reason, charge: Charge, health: Health, what: &str, more: &str) -> AskError {
+    fn error(self, reason: Reason, charge: Charge, health: Health, what: &str, more: &str) -> Box<AskError> {
         let Endpoint { provider, model, base_url, .. } = self.0;
         let endpoint = one_line(&format!("{provider} ({model} at {base_url})"), WORDS);
         let message = format!("{endpoint}: {what}{more}");
-        AskError { reason, charge, health, again: None, what: what.to_owned(), message }
+        Box::new(AskError { reason, charge, health, may_repeat: false, what: what.to_owned(), message })
     }
 
     /// No byte of the request left: the configuration forbids it.
-    pub(super) fn forbidden(self, why: &str) -> AskError {
+    pub(super) fn forbidden(self, why: &str) -> Box<AskError> {
         self.error(Reason::Rejected, Charge::Nothing, Health::Misfit, why, "")
     }
 
     /// No byte of the request left: there is no time for an answer.
-    pub(super) fn too_late(self) -> AskError {
+    pub(super) fn too_late(self) -> Box<AskError> {
         let more = ", since the deadline has passed: raise the hook's deadline";
         self.error(Reason::Timeout, Charge::Nothing, Health::Unsaid, "not asked", more)
     }
 
     /// No byte of the request left: the breaker is open.
-    pub(super) fn open(self, closure: &impl std::fmt::Display) -> AskError {
+    pub(super) fn open(self, closure: &impl std::fmt::Display) -> Box<AskError> {
         let more = format!(", since {closure}");
         self.error(Reason::Breaker, Charge::Nothing, Health::Unsaid, "not asked", &more)
     }
 
     /// No byte of the request left: name look-up, connection, proxy or TLS failed.
-    pub(super) fn unreachable(self, unmade: &Unmade) -> AskError {
+    pub(super) fn unreachable(self, unmade: &Unmade) -> Box<AskError> {
         let is_away = self.0.is_local() && unmade.is_refused;
         let advice = if self.0.is_local() { "start the server" } else { "check network, proxy and base_url" };
         let health = if is_away { Health::Away } else { Health::Failed(None) };
         let more = format!(" ({}): {advice}", self.words(&unmade.cause));
-        let error = self.error(Reason::Unreachable, Charge::Nothing, health, "cannot be reached", &more);
+        let mut error = self.error(Reason::Unreachable, Charge::Nothing, health, "cannot be reached", &more);
         // On this machine a moment changes nothing.
-        AskError { again: (!is_away).then_some(Duration::ZERO), ..error }
+        error.may_repeat = !is_away;
+        error
     }
 
     /// The connection ended before a response began.
-    pub(super) fn hung_up(self, cause: &str) -> AskError {
+    pub(super) fn hung_up(self, cause: &str) -> Box<AskError> {
         let more = format!(" ({}): look at the server's log", self.words(cause));
         let what = "gave no HTTP response";
         self.error(Reason::Unreachable, Charge::Full, Health::Failed(None), what, &more)
     }
 
-    pub(super) fn broken(self, broken: Broken) -> AskError {
+    pub(super) fn broken(self, broken: Broken) -> Box<AskError> {
         let (reason, what, more) = match broken {
             Broken::Late => {
                 let more = ": raise the hook's deadline or use a faster model".to_owned();
@@ -123,7 +135,7 @@ impl Fault<'_> {
 
     /// A status other than success. Redirects and client errors are not billed, unless they say what
     /// they used; whether a server that failed bills is not known.
-    pub(super) fn status(self, status: u16, notice: &Notice) -> AskError {
+    pub(super) fn status(self, status: u16, notice: &Notice) -> Box<AskError> {
         let words = notice.complaint.as_deref().map(|words| format!(" \"{}\"", self.words(words)));
         let advice = match (status, &self.0.key) {
             _ if notice.is_quota => "a quota is used up: raise it at the provider, or wait",
@@ -152,18 +164,15 @@ impl Fault<'_> {
             408 | 429 | 500.. => Health::Failed(notice.wait),
             _ => Health::Misfit,
         };
-        let again = match status {
-            _ if notice.is_quota => None,
-            _ if notice.is_loading => Some(notice.wait.unwrap_or(LOADING)),
-            429 | 503 | 529 => notice.wait,
-            _ => None,
-        };
+        let is_put_off = matches!(status, 429 | 503 | 529) && notice.wait.is_some();
+        let may_repeat = !notice.is_quota && (notice.is_loading || is_put_off);
         let more = format!("{}: {advice}", words.unwrap_or_default());
-        let error = self.error(Reason::Rejected, charge, health, &format!("answered {status}"), &more);
-        AskError { again, ..error }
+        let mut error = self.error(Reason::Rejected, charge, health, &format!("answered {status}"), &more);
+        error.may_repeat = may_repeat;
+        error
     }
 
-    pub(super) fn unreadable(self, unreadable: &Unreadable) -> AskError {
+    pub(super) fn unreadable(self, unreadable: &Unreadable) -> Box<AskError> {
         let (reason, what, more) = match unreadable {
             Unreadable::Error(words) => {
                 let more = format!(" \"{}\": look at the server's log", self.words(words));
@@ -179,7 +188,7 @@ impl Fault<'_> {
 
     /// An endpoint that does not read what it is sent is of no use, however well it answers: so this
     /// is a failure. The figure is not believed: `counted` tokens were sent, and are charged.
-    pub(super) fn short_read(self, usage: Usage, expected: u64, counted: u64) -> AskError {
+    pub(super) fn short_read(self, usage: Usage, expected: u64, counted: u64) -> Box<AskError> {
         let what = format!("read {} of about {expected} prompt tokens", usage.input);
         let more = ": give the model a larger context or lower the hook's token_limit";
         let usage = Usage {
@@ -191,12 +200,12 @@ impl Fault<'_> {
         self.error(Reason::ShortRead, Charge::Usage(usage), Health::Failed(None), &what, more)
     }
 
-    pub(super) fn refusal(self, usage: Usage, words: &str) -> AskError {
+    pub(super) fn refusal(self, usage: Usage, words: &str) -> Box<AskError> {
         let more = format!(", \"{}\": review by hand", self.words(words));
         self.error(Reason::Refusal, Charge::Usage(usage), Health::Sound, "the model declined", &more)
     }
 
-    pub(super) fn off_schema(self, usage: Usage, why: &str) -> AskError {
+    pub(super) fn off_schema(self, usage: Usage, why: &str) -> Box<AskError> {
         let more = format!(" ({}): try another model", self.words(why));
         let what = "the answer is not what was asked for";
         self.error(Reason::Schema, Charge::Usage(usage), Health::Sound, what, &more)

@@ -48,7 +48,7 @@ impl Client {
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, AskError> {
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -79,7 +79,7 @@ impl Client {
         endpoint: &Endpoint,
         permit: &Dispatched<'_>,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         self.exchange(request, payload, endpoint, permit.attribution(), deadline)
     }
 
@@ -90,7 +90,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<Reply, AskError> {
+    ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
@@ -124,7 +124,7 @@ impl Client {
         endpoint: &Endpoint,
         attribution: &Attribution,
         deadline: Instant,
-    ) -> Result<blocking::Response, AskError> {
+    ) -> Result<blocking::Response, Box<AskError>> {
         let fault = Fault(endpoint);
         let forbidden = |error: EndpointError| fault.forbidden(&error.to_string());
         endpoint.check().map_err(forbidden)?;
@@ -154,6 +154,16 @@ impl Client {
             }
         })
     }
+}
+
+/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
+fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let body = read(response, deadline).unwrap_or_default();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 
 /// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
@@ -197,16 +207,6 @@ impl Loopback {
         let body = read(response, deadline).ok()?;
         Some((status, serde_json::from_str(&body).ok()?))
     }
-}
-
-/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
-fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    let body = read(response, deadline).unwrap_or_default();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 
 /// Reads a body to its end, its limit or the deadline.

@@ -103,7 +103,7 @@ enum Attempt {
     /// A reply, after this time.
     Answered(Reply, Duration),
     /// None, though it was sent.
-    Failed(AskError),
+    Failed(Box<AskError>),
     /// It was not sent.
     Unsent(Reason, String),
 }
@@ -133,7 +133,7 @@ impl Reviewer<'_> {
     fn wait(&self, error: &AskError) -> Option<Duration> {
         let (shortest, longest) = BACKOFF;
         let backoff = shortest + RandomState::new().hash_one(0u8) % (longest - shortest + 1);
-        let wait = error.again?.max(Duration::from_millis(backoff));
+        let wait = error.again()?.max(Duration::from_millis(backoff));
         let ready = self.clock.now().checked_add(wait)?.checked_add(self.latency.unwrap_or(LATENCY))?;
         (ready <= self.terms.deadline).then_some(wait)
     }
@@ -142,7 +142,7 @@ impl Reviewer<'_> {
         let Terms { endpoint, budget, deadline, .. } = *self.terms;
         let left = deadline.saturating_duration_since(self.clock.now());
         if left.is_zero() {
-            return self.unsent(estimate, Fault(endpoint).too_late());
+            return self.unsent(estimate, &Fault(endpoint).too_late());
         }
         let admission = match self.breaker.admit(self.clock.wall(), left + PROBE_GRACE) {
             Ok(admission) => admission,
@@ -150,13 +150,13 @@ impl Reviewer<'_> {
         };
         let estimate = Estimate { breaker: admission.as_str(), ..estimate.clone() };
         if let Admission::Open(closure) = &admission {
-            return self.unsent(&estimate, Fault(endpoint).open(closure));
+            return self.unsent(&estimate, &Fault(endpoint).open(closure));
         }
         let client = match self.client.take().map_or_else(|| Client::new(endpoint), Ok) {
             Ok(client) => self.client.insert(client),
             Err(error) => {
                 self.learn(Health::Unsaid, "", &admission);
-                return self.unsent(&estimate, error);
+                return self.unsent(&estimate, &error);
             }
         };
         let permit = match budget.reserve(&estimate).and_then(Reservation::dispatch) {
@@ -208,9 +208,9 @@ impl Reviewer<'_> {
     }
 
     /// Not sent, for a reason that is not the budget's.
-    fn unsent(&self, estimate: &Estimate, error: AskError) -> Attempt {
+    fn unsent(&self, estimate: &Estimate, error: &AskError) -> Attempt {
         self.refuse(estimate, error.reason);
-        Attempt::Unsent(error.reason, error.message)
+        Attempt::Unsent(error.reason, error.message.clone())
     }
 
     /// Not sent, for a reason of the budget's. A store that fails would fail for the rest as well,

@@ -220,6 +220,7 @@ mod tests {
             misses: misses.iter().copied().collect(),
             tokens,
             millis,
+            shared: 0,
         };
         Statistics {
             entries: 1204,

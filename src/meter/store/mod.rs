@@ -158,7 +158,7 @@ impl Place {
     /// [`StoreError`], with what to do about it.
     pub fn init(&self, accept_loss: bool) -> Result<Made, StoreError> {
         match &self.redis {
-            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss),
+            Some(server) => redis::RedisStore::init(&self.directory, server, accept_loss, None),
             None => Ok(Made::Kept),
         }
     }

@@ -14,6 +14,7 @@
 
 mod interleavings;
 mod model;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -557,3 +558,4 @@ macro_rules! prove {
 }
 
 prove!(sqlite, Sqlite, 48);
+prove!(redis, server::Redis, 24);

@@ -124,8 +124,13 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError::Redis`] with what to do about it, [`StoreError::Directory`].
-    pub(super) fn init(directory: &Path, server: &Server, accept_loss: bool) -> Result<Made, StoreError> {
-        let store = Self::unchecked(directory, server, "", None)?;
+    pub(super) fn init(
+        directory: &Path,
+        server: &Server,
+        accept_loss: bool,
+        clock: Option<Clock>,
+    ) -> Result<Made, StoreError> {
+        let store = Self::unchecked(directory, server, "", clock)?;
         store.info()?.check().map_err(|fault| store.failed(fault))?;
         let found = store.call(&script::LOOK, &[store.key("root")], &[]);
         let made = match found {
@@ -297,9 +302,9 @@ impl RedisStore {
         let mut buckets = Vec::new();
         let (_, reply) = self.on_the_day(|day| {
             buckets = bucket_names(&self.run, request.attribution, day);
-            let names = ["root", "open"].map(str::to_owned).into_iter();
+            let names = ["root", "open", "days"].map(str::to_owned).into_iter();
             let names =
-                names.chain([request_key(request.id), index_key(&day.id)]).chain(buckets.iter().cloned());
+                names.chain([request_key(request.id), index_key(day.start)]).chain(buckets.iter().cloned());
             let keys = self.keys(&names.collect::<Vec<_>>());
             let mut arguments = vec![
                 day.start.to_string(),
@@ -373,7 +378,10 @@ impl Store for RedisStore {
                         number(Some(held)),
                     )));
                 }
-                _ => return Err(self.unexpected(&reply)),
+                _ => {
+                    self.transition(request.id, "reserved", &reply)?;
+                    return Err(self.unexpected(&reply));
+                }
             }
         }
         Err(self.failed(Fault::Contended))
@@ -396,9 +404,9 @@ impl Store for RedisStore {
         let (provider, model, counted) =
             row::Written::read(&held.row).map(|written| written.counted()).unwrap_or_default();
         let is_experience = usage.source == UsageSource::Reported && usage.input > 0;
-        let day = calendar::window_ids(held.time).0;
-        let names = ["root", "open"].map(str::to_owned).into_iter();
-        let names = names.chain([request_key(id), index_key(&day), experience_key(&provider, &model)]);
+        let day = Day::of(held.time);
+        let names = ["root", "open", "days"].map(str::to_owned).into_iter();
+        let names = names.chain([request_key(id), index_key(day.start), experience_key(&provider, &model)]);
         let keys = self.keys(&names.chain(held.buckets.iter().cloned()).collect::<Vec<_>>());
         let optional = |amount: Option<u64>| amount.map_or_else(String::new, |amount| amount.to_string());
         let arguments = [
@@ -413,9 +421,10 @@ impl Store for RedisStore {
             self.kept(),
             if is_experience { format!("{counted}:{}", usage.input) } else { String::new() },
             flag(held.is_sent),
-            if held.row.is_empty() { String::new() } else { held.time.to_string() },
+            held.time.to_string(),
             held.row,
             serde_json::to_string(&held.buckets).unwrap_or_default(),
+            day.start.to_string(),
         ];
         let reply = self.call(&script::SETTLE, &keys, &arguments)?;
         self.transition(id, "settled", &reply)?;
@@ -485,15 +494,16 @@ impl Store for RedisStore {
     }
 
     fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError> {
-        let reply = self.call(&script::LOOK, &[self.key("root")], &[])?;
-        let now = number(reply.get(3));
-        // A day more than rows are kept, and no more days than there are keys to ask for.
-        let kept = ms(self.server.keep).saturating_add(DAY_MS);
-        let first = since.max(now.saturating_sub(kept)) / DAY_MS;
+        self.call(&script::LOOK, &[self.key("root")], &[])?;
+        let mut days = redis::cmd("ZRANGEBYSCORE");
+        days.arg(self.key("days")).arg(since - since % DAY_MS).arg("+inf");
+        let days: Vec<u64> = self.link().command(&days)?;
         let mut indices = redis::pipe();
-        for day in first..=now / DAY_MS {
-            let (id, _) = calendar::window_ids(day * DAY_MS);
-            indices.cmd("ZRANGEBYSCORE").arg(self.key(&index_key(&id))).arg(since).arg("+inf");
+        for day in days {
+            indices.cmd("ZRANGEBYSCORE").arg(self.key(&index_key(day))).arg(since).arg("+inf");
+        }
+        if indices.is_empty() {
+            return Ok(Vec::new());
         }
         let members: Vec<Vec<String>> = self.link().commands(&indices)?;
         let mut met = HashSet::new();
@@ -670,8 +680,9 @@ fn request_key(id: &str) -> String {
     format!("request:{id}")
 }
 
-fn index_key(day: &str) -> String {
-    format!("requests:{day}")
+/// Where the requests of the day are listed that begins at `day`.
+fn index_key(day: u64) -> String {
+    format!("requests:{}", calendar::window_ids(day).0)
 }
 
 fn experience_key(provider: &str, model: &str) -> String {

@@ -7,9 +7,11 @@
 mod filesystem;
 mod schema;
 mod rows;
+mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -81,6 +83,8 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let _turn = turn::take(&self.path.with_extension("lock"), self.busy)
+            .map_err(|error| not_our_turn(&self.path, self.busy, &error))?;
         let run = || {
             let transaction = inner.connection.transaction_with_behavior(behavior)?;
             let value = step(&transaction)?;
@@ -333,6 +337,17 @@ impl Store for SqliteStore {
 /// `time` plus `lease`, in ms.
 fn after(time: u64, lease: Duration) -> u64 {
     time.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a failed wait means to the user.
+fn not_our_turn(path: &Path, busy: Duration, error: &io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    match error.kind() {
+        io::ErrorKind::TimedOut => StoreError::Locked { path, waited_ms: busy.as_millis() },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
+        _ => StoreError::Directory { path, reason: error.to_string() },
+    }
 }
 
 /// What a database error means to the user.

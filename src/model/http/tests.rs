@@ -17,14 +17,14 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, AskError> {
+fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
     let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
     Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
 }
 
 /// Asks a provider that gives `reply`, in each dialect.
-fn each(reply: &Say, deadline: impl Fn() -> Instant, check: impl Fn(Result<Reply, AskError>)) {
+fn each(reply: &Say, deadline: impl Fn() -> Instant, check: impl Fn(Result<Reply, Box<AskError>>)) {
     for dialect in DIALECTS {
         let provider = Provider::always(reply.clone());
         check(ask(&endpoint(dialect, &provider.base_url()), deadline()));
@@ -106,7 +106,7 @@ fn nobody_listening_is_unreachable_and_costs_nothing() {
     drop(provider);
     let error = ask(&endpoint(DIALECTS[0], &base_url), soon()).unwrap_err();
     assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing));
-    assert_eq!((error.health, error.again), (Health::Away, None));
+    assert_eq!((error.health, error.again()), (Health::Away, None));
     assert!(error.message.contains("start the server"), "{error}");
 }
 
@@ -209,7 +209,7 @@ fn a_status_tells_what_to_do_next() {
         };
         let provider = Provider::always(reply);
         let error = ask(&endpoint(DIALECTS[0], &provider.base_url()), soon()).unwrap_err();
-        assert_eq!((error.health, error.again.map(|again| again.as_millis())), (health, again), "{error}");
+        assert_eq!((error.health, error.again().map(|again| again.as_millis())), (health, again), "{error}");
         assert_eq!(error.what, format!("answered {status}"));
         assert_eq!(provider.requests().len(), 1);
     }
@@ -230,12 +230,12 @@ fn only_what_was_not_taken_may_be_sent_again() {
         Say::nothing().usage(40, 5),
     ];
     for reply in taken {
-        each(&reply, soon, |outcome| assert_eq!(outcome.unwrap_err().again, None, "{reply:?}"));
+        each(&reply, soon, |outcome| assert_eq!(outcome.unwrap_err().again(), None, "{reply:?}"));
     }
     let shortly = || Instant::now() + Duration::from_millis(200);
-    each(&Say::stall(), shortly, |outcome| assert_eq!(outcome.unwrap_err().again, None));
+    each(&Say::stall(), shortly, |outcome| assert_eq!(outcome.unwrap_err().again(), None));
     let name = ask(&endpoint(DIALECTS[0], "https://no-such-host.invalid"), soon()).unwrap_err();
-    assert_eq!((name.health, name.again), (Health::Failed(None), Some(Duration::ZERO)));
+    assert_eq!((name.health, name.again()), (Health::Failed(None), Some(Duration::ZERO)));
 }
 
 #[test]

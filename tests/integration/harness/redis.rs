@@ -66,7 +66,7 @@ impl RedisServer {
                 let _ = child.wait();
                 return Err(format!("redis-server ended:\n{said}"));
             }
-            if said[before..].contains("Ready to accept connections") {
+            if said[before..].contains("eady to accept connections") {
                 break;
             }
         }

@@ -121,6 +121,12 @@ impl Repo {
         self.command(env!("CARGO_BIN_EXE_hookgate")).args(args).output().unwrap().into()
     }
 
+    /// Consents to what the repository's files ask for.
+    pub(crate) fn consent(&self) {
+        let hash = self.hookgate(["trust", "--hash"]).expect(0).stdout;
+        self.hookgate(["trust", "--accept", hash.trim()]).expect(0);
+    }
+
     /// Runs the hook with `text` on standard input.
     pub(crate) fn hookgate_reads<S: AsRef<OsStr>>(
         &self,

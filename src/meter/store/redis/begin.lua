@@ -44,6 +44,15 @@ local function done(...)
   return {'done', head[2], text(seq), ...}
 end
 
+-- Puts a request of the day that begins at `start` where the ledger finds it.
+local function list(days, index, start, time, member, kept)
+  redis.call('ZADD', index, time, member)
+  redis.call('PEXPIRE', index, kept + DAY_KEPT)
+  redis.call('ZADD', days, start, start)
+  redis.call('ZREMRANGEBYSCORE', days, '-inf', now - kept - DAY_KEPT)
+  redis.call('PEXPIRE', days, kept + DAY_KEPT)
+end
+
 local function sum(a, b)
   if #a < 16 and #b < 16 then
     return text(a + b)

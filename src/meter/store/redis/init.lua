@@ -7,6 +7,6 @@ elseif head[2] and ARGV[5] ~= '1' then
   return {'exists', head[2], head[3]}
 end
 local epoch = string.format('%015.0f-', math.max(now, ARGV[6] + 1)) .. ARGV[4]
-redis.call('HSET', root, 'version', '1', 'epoch', epoch, 'clock', text(now))
+redis.call('HSET', root, 'version', '1', 'epoch', epoch)
 head[2] = epoch
 return done()

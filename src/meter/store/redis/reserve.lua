@@ -1,5 +1,5 @@
 -- Holds a request in all buckets, or in none. What was denied, or is not made at all, is written too.
--- KEYS: root, open, request, index of the day, buckets.
+-- KEYS: root, open, days, request, index of the day, buckets.
 -- ARGV[4], ARGV[5]: the day (ms, the end excluded) that the keys are of.
 -- ARGV[6]: '1' to resolve what is abandoned only where the request would be denied for it.
 -- ARGV[7..14]: id, lease (ms), row, names of the buckets, tokens, pico-USD or '', how long the row is
@@ -11,16 +11,10 @@ if refused then
 elseif now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then
   return {'day', text(now)}
 end
-local open, request, index = KEYS[2], KEYS[3], KEYS[4]
-local first = 5
+local open, days, request, index = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local first = 6
 local id, lease, row, buckets = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local tokens, cost, kept, outcome = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
-
-local earlier = redis.call('HMGET', request, 'state', 'time')
-if earlier[1] and (earlier[1] ~= 'denied' or outcome ~= '') then
-  -- The answer was lost on its way, and this is the same question again.
-  return done('granted', earlier[2])
-end
 
 local abandoned = {}
 if outcome == '' then
@@ -28,6 +22,16 @@ if outcome == '' then
   if #abandoned > 0 and ARGV[6] ~= '1' then
     return {'abandoned', unpack(abandoned)}
   end
+end
+
+-- Where the answer was lost on its way, the same question is asked again.
+local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held', 'lease')
+if earlier[1] == 'reserved' and tonumber(earlier[6]) > now then
+  return done('granted', earlier[2])
+elseif earlier[1] == 'denied' then
+  return done('denied', earlier[3], earlier[4], earlier[5])
+elseif earlier[1] then
+  return {'state', earlier[1]}
 end
 
 local crossed, used, held
@@ -39,7 +43,7 @@ for i = 15, #ARGV, 4 do
     used, held = amounts[1] or '0', amounts[2] or '0'
   end
   if bucket < 0 or exceeds(sum(used, field == 't' and tokens or cost), ARGV[i + 2]) then
-    crossed = (i - 15) / 4
+    crossed = text((i - 15) / 4)
     outcome = ARGV[i + 3]
     break
   end
@@ -56,13 +60,12 @@ end
 redis.call('HSET', request, 'state', state, 'time', text(now), 'order', order, 'row', row,
   'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome)
 redis.call('PEXPIRE', request, kept)
-if not earlier[1] then
-  redis.call('ZADD', index, now, order .. ':' .. id)
-  redis.call('PEXPIRE', index, kept + DAY_KEPT)
-end
+list(days, index, ARGV[4], now, order .. ':' .. id, kept)
 redis.call('HSET', root, 'clock', text(now))
 if state == 'denied' then
-  return done('denied', crossed and text(crossed) or '', used or '0', held or '0')
+  crossed, used, held = crossed or '', used or '0', held or '0'
+  redis.call('HSET', request, 'crossed', crossed, 'used', used, 'held', held)
+  return done('denied', crossed, used, held)
 end
 redis.call('HSET', request, 'lease', text(now + lease))
 redis.call('ZADD', open, now + lease, id)

@@ -1,15 +1,15 @@
 -- Charges a request that was sent. The truth is written whatever has become of the store: a row that
 -- was lost is made again, and neither a lost epoch nor lost steps keep it from being charged.
--- KEYS: root, open, request, index of its day, experience of its model, buckets.
+-- KEYS: root, open, days, request, index of its day, experience of its model, buckets.
 -- ARGV[4..13]: id, '1' if all of it is charged since its use is unknown, tokens, pico-USD or '', usage,
 -- energy, outcome, latency, how long the row is kept (ms), and counted:reported input or ''.
--- ARGV[14..17]: '1' if the caller has sent it, then time, row and names of the buckets to make it again,
--- or '' where the caller does not know.
+-- ARGV[14..18]: '1' if the caller has sent it, then time, row, names of the buckets and begin of the
+-- day to make it again; the row is '' where the caller does not know it.
 if head[1] and head[1] ~= '1' then
   return {'newer', head[1]}
 end
-local open, request, index, experience = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local first = 6
+local open, days, request, index, experience = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local first = 7
 local id, full, tokens, cost = ARGV[4], ARGV[5] == '1', ARGV[6], ARGV[7]
 local kept, sent = ARGV[12], ARGV[14] == '1'
 
@@ -18,13 +18,12 @@ local state, time, order = found[1], found[4], found[5]
 if state == 'settled' or (full and state == 'charged_full') then
   return done()
 elseif not state then
-  if not (sent and ARGV[15] ~= '') then
+  if not (sent and ARGV[16] ~= '') then
     return {'state', 'unknown'}
   end
   time, order = ARGV[15], string.format('%016d', tonumber(head[3] or 0) + 1)
   redis.call('HSET', request, 'time', time, 'order', order, 'row', ARGV[16], 'buckets', ARGV[17])
-  redis.call('ZADD', index, time, order .. ':' .. id)
-  redis.call('PEXPIRE', index, kept + DAY_KEPT)
+  list(days, index, ARGV[18], time, order .. ':' .. id, kept)
 elseif state ~= 'dispatched' and state ~= 'charged_full' and not (sent and state ~= 'denied') then
   return {'state', state}
 end

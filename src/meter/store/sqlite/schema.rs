@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 
-use super::{explain, filesystem};
+use super::{explain, filesystem, not_our_turn, turn};
 use crate::meter::store::StoreError;
 
 /// Marks a SQLite file as hookgate's: `hkgt` in ASCII.
@@ -99,6 +99,8 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
         Ok(_) => {}
     }
     let failed = |error| explain(path, busy, error);
+    let _turn =
+        turn::take(&path.with_extension("lock"), busy).map_err(|error| not_our_turn(path, busy, &error))?;
     let mut connection = connect(path, busy).map_err(failed)?;
     if connection.is_readonly(MAIN_DB).map_err(failed)? {
         return Err(StoreError::ReadOnly { path: path.to_path_buf() });

@@ -86,8 +86,11 @@ fn ledger_and_directory_are_for_the_user_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     assert_eq!(mode(&state.join("ledger.sqlite")), 0o600);
+    assert_eq!(mode(&state.join("ledger.lock")), 0o600);
     // What was built under another name is gone.
-    assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+    let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names, ["ledger.lock", "ledger.sqlite"].map(Into::into).into());
 }
 
 #[test]

@@ -1,0 +1,20 @@
+//! The ledger with a rollback journal, which it has, and with a write-ahead log, which the file
+//! remembers once it is told.
+
+use super::{Options, race, scale};
+
+pub(crate) fn measure(options: &Options) {
+    for mode in ["delete", "wal"] {
+        println!("# {mode}: a race");
+        let ledger = options.store();
+        drop(ledger.budget(0));
+        let connection = rusqlite::Connection::open(ledger.file()).unwrap();
+        let set: String =
+            connection.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0)).unwrap();
+        assert_eq!(set, mode);
+        drop(connection);
+        race::once(options, &ledger, 400, 0);
+        println!("# {mode}: a hook's own time, a process for each");
+        scale::alone(&ledger, options.number("runs", 200));
+    }
+}
