@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::table::bar;
 use super::text::{BOLD, DIM, GREEN};
 use crate::meter::cache::{Miss, Period, Statistics};
 use crate::tokens::{Count, Grouped};
@@ -75,8 +76,7 @@ fn write_text(out: &mut String, path: &Path, statistics: &Statistics, days: u64)
     writeln!(out, "\nhits a {each} (UTC)")?;
     for period in &statistics.periods {
         let (hits, lookups) = (period.hits, lookups(period));
-        let full = (hits * BAR).checked_div(lookups).unwrap_or(0) as usize;
-        let bar: String = (0..BAR as usize).map(|at| if at < full { '█' } else { '░' }).collect();
+        let bar = bar(hits, lookups, BAR);
         match lookups {
             0 => writeln!(out, "  {}  {DIM}nothing looked up{DIM:#}", period.from)?,
             _ => writeln!(
@@ -220,7 +220,6 @@ mod tests {
             misses: misses.iter().copied().collect(),
             tokens,
             millis,
-            shared: 0,
         };
         Statistics {
             entries: 1204,

@@ -49,6 +49,11 @@ struct Inner {
 }
 
 impl SqliteStore {
+    /// Where the database of `directory` is.
+    pub(super) fn path(directory: &Path) -> PathBuf {
+        directory.join("ledger.sqlite")
+    }
+
     /// Opens the database in `directory` for the hook run `run`; makes directory and database where
     /// they are missing, for this user alone.
     ///
@@ -59,7 +64,7 @@ impl SqliteStore {
     }
 
     fn open_waiting(directory: &Path, run: &str, clock: Clock, busy: Duration) -> Result<Self, StoreError> {
-        let path = directory.join("ledger.sqlite");
+        let path = Self::path(directory);
         let connection = schema::open(directory, &path, busy)?;
         Ok(Self {
             path,

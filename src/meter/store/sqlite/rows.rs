@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::meter::price::PriceSource;
 use crate::meter::store::{
     Experience, LedgerRow, RecordedUsage, ScopeTotals, Settlement, State, Totals, WindowTotals,
 };
@@ -106,7 +107,8 @@ pub(super) fn finish(
     connection
         .prepare_cached(
             "UPDATE requests SET state = ?2, used_input = ?3, used_cached = ?4, used_output = ?5, usage_source = ?6,
-                    tokens = ?7, cost = ?8, outcome = ?9, latency_ms = ?10, used_cache_write = ?11, energy = ?12
+                    tokens = ?7, cost = ?8, outcome = ?9, latency_ms = ?10, used_cache_write = ?11, energy = ?12,
+                    price_source = COALESCE(?13, price_source)
              WHERE id = ?1",
         )?
         .execute(params![
@@ -122,6 +124,7 @@ pub(super) fn finish(
             latency,
             signed(usage.cache_write),
             energy.map(|energy| signed(energy.0)),
+            usage.reported_cost.map(|_| PriceSource::Reported.to_string()),
         ])
 }
 
@@ -256,7 +259,8 @@ pub(super) fn experience(
     connection
         .prepare_cached(
             "SELECT counted_input, used_input FROM requests
-             WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0 AND counted_input > 0
+             WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0
+                   AND counted_input > 0 AND outcome <> 'short_read'
              ORDER BY time DESC, rowid DESC LIMIT ?3",
         )?
         .query_map(params![provider, model, signed(most as u64)], |row| {
