@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::attribution::Labels;
+use super::sharing::CacheSection;
 use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -45,10 +46,12 @@ pub struct UserFile {
     pub prices: BTreeMap<String, ModelPrice>,
     /// Where the ledger is kept.
     pub state: State,
-    /// What electricity costs.
-    pub energy: Energy,
     /// A server that keeps reservations and ledger for many machines.
     pub store: StoreSection,
+    /// With whom reviews are shared.
+    pub cache: CacheSection,
+    /// What electricity costs.
+    pub energy: Energy,
 }
 
 /// A service that answers requests.

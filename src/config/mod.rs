@@ -14,6 +14,7 @@ pub mod file;
 mod packs;
 pub mod read;
 pub mod resolve;
+pub mod sharing;
 pub mod trust;
 
 use std::path::PathBuf;

@@ -175,7 +175,7 @@ fn why_forbidden(key: &str, user_file: &Path) -> Option<String> {
         | "month_usd" => {
             Some(format!("ceilings live only in {user_file}; here `token_limit` of a hook may lower them"))
         }
-        "prices" | "energy" | "state" | "store" | "redis" | "team" | "user" => {
+        "prices" | "energy" | "state" | "store" | "redis" | "team" | "user" | "cache" => {
             Some(format!("it lives only in {user_file}"))
         }
         "secrets" | "redact" => Some("the secret scan cannot be configured away".to_owned()),

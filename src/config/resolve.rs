@@ -21,6 +21,7 @@ use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
+use crate::meter::cache::shared::Team;
 use crate::meter::estimate;
 use crate::meter::price::Price;
 use crate::meter::price::table::{Prices, TableError};
@@ -89,10 +90,10 @@ pub struct Config {
     pub record: ConsentRecord,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
-    /// What models cost.
-    pub prices: Result<Prices, TableError>,
     /// The server that keeps the ledger instead; none where it is kept here.
     redis: Option<Server>,
+    /// What models cost.
+    pub prices: Result<Prices, TableError>,
     environment: Environment,
     work_tree: PathBuf,
     name: String,
@@ -175,9 +176,10 @@ impl Config {
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
+        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
+            labels,
             prices: Prices::load(&state_directory),
-            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
             user,
             user_path,
             repository: RepositoryFile::default(),
@@ -241,8 +243,18 @@ impl Config {
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
             store: self.store(),
             state_directory: self.state_directory.clone(),
-            team: None,
+            team: self.team(hook)?,
         })
+    }
+
+    /// With whom a run of `hook` shares its reviews.
+    ///
+    /// # Errors
+    /// A `[cache]` that says too little.
+    pub fn team(&self, hook: Hook) -> Result<Option<Team>, ConfigError> {
+        let team =
+            self.user.cache.team(self.store().redis.as_ref(), &self.attribution(hook), &self.environment);
+        team.map_err(|message| ConfigError::Inconsistent { path: self.user_path.clone(), message })
     }
 
     /// Whom a run of `hook` is charged to.
