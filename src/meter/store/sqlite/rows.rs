@@ -211,60 +211,62 @@ fn add(totals: &mut Totals, row: &Row<'_>) -> rusqlite::Result<()> {
 pub(super) fn ledger(connection: &Connection, since: u64) -> rusqlite::Result<Vec<LedgerRow>> {
     connection
         .prepare(
-            "SELECT id, run, state, time, day, repository, branch, team, hook, provider, model, tier,
-                    estimate_input, estimate_output, used_input, used_cached, used_output, usage_source,
-                    cost, price_source, raw_tokens, payload_tokens, payload_hash, latency_ms, outcome,
-                    user, stage, ci_run, labels, counted_input, because, breaker, used_cache_write, energy
+            "SELECT id, run, state, time, day, repository, branch, team, hook, user, stage, ci_run, labels,
+                    provider, model, tier, estimate_input, estimate_output, usage_source, used_input,
+                    used_cached, used_cache_write, used_output, cost, price_source, energy, counted_input,
+                    because, breaker, raw_tokens, payload_tokens, payload_hash, latency_ms, outcome
              FROM requests WHERE time >= ?1 ORDER BY time, rowid",
         )?
         .query_map([signed(since)], ledger_row)?
         .collect()
 }
 
+/// Reads the columns in the order in which they were asked for. To look each one up by its name would
+/// take a third of the time of reading a long ledger.
 fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
-    let usage = match row.get::<_, Option<String>>("usage_source")? {
-        None => None,
-        Some(source) => Some(RecordedUsage {
-            input: count(row, "used_input")?,
-            cached_input: count(row, "used_cached")?,
-            cache_write: optional(row, "used_cache_write")?.unwrap_or(0),
-            output: count(row, "used_output")?,
-            source,
-        }),
+    let mut column = 0;
+    let mut next = || {
+        column += 1;
+        column - 1
     };
     Ok(LedgerRow {
-        id: row.get("id")?,
-        run: row.get("run")?,
-        state: state_at(row, 2)?,
-        time: count(row, "time")?,
-        day: row.get("day")?,
+        id: row.get(next())?,
+        run: row.get(next())?,
+        state: state_at(row, next())?,
+        time: count(row, next())?,
+        day: row.get(next())?,
         attribution: Attribution {
-            repository: row.get("repository")?,
-            branch: row.get("branch")?,
-            team: row.get("team")?,
-            hook: row.get("hook")?,
-            user: row.get("user")?,
-            stage: row.get("stage")?,
-            ci_run: row.get("ci_run")?,
-            labels: serde_json::from_str(row.get_ref("labels")?.as_str()?).unwrap_or_default(),
+            repository: row.get(next())?,
+            branch: row.get(next())?,
+            team: row.get(next())?,
+            hook: row.get(next())?,
+            user: row.get(next())?,
+            stage: row.get(next())?,
+            ci_run: row.get(next())?,
+            labels: serde_json::from_str(row.get_ref(next())?.as_str()?).unwrap_or_default(),
         },
-        provider: row.get("provider")?,
-        model: row.get("model")?,
-        tier: row.get("tier")?,
-        estimate_input: count(row, "estimate_input")?,
-        estimate_output: count(row, "estimate_output")?,
-        usage,
-        cost: optional(row, "cost")?.map(PicoUsd),
-        price_source: row.get("price_source")?,
-        energy: optional(row, "energy")?.map(PicoUsd),
-        counted_input: count(row, "counted_input")?,
-        because: row.get("because")?,
-        breaker: row.get("breaker")?,
-        raw_tokens: count(row, "raw_tokens")?,
-        payload_tokens: count(row, "payload_tokens")?,
-        payload_hash: row.get("payload_hash")?,
-        latency_ms: optional(row, "latency_ms")?,
-        outcome: row.get("outcome")?,
+        provider: row.get(next())?,
+        model: row.get(next())?,
+        tier: row.get(next())?,
+        estimate_input: count(row, next())?,
+        estimate_output: count(row, next())?,
+        usage: {
+            let source: Option<String> = row.get(next())?;
+            let mut tokens = || Ok::<_, rusqlite::Error>(optional(row, next())?.unwrap_or(0));
+            let (input, cached_input, cache_write, output) = (tokens()?, tokens()?, tokens()?, tokens()?);
+            source.map(|source| RecordedUsage { input, cached_input, cache_write, output, source })
+        },
+        cost: optional(row, next())?.map(PicoUsd),
+        price_source: row.get(next())?,
+        energy: optional(row, next())?.map(PicoUsd),
+        counted_input: count(row, next())?,
+        because: row.get(next())?,
+        breaker: row.get(next())?,
+        raw_tokens: count(row, next())?,
+        payload_tokens: count(row, next())?,
+        payload_hash: row.get(next())?,
+        latency_ms: optional(row, next())?,
+        outcome: row.get(next())?,
     })
 }
 
