@@ -71,6 +71,8 @@ pub enum Command {
     Budget(Budget),
     /// Show what requests took and cost, by whatever they are charged to.
     Spend(Spend),
+    /// Show what models cost, or take another list of prices out of a file.
+    Prices(Prices),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -508,6 +510,44 @@ pub enum SpendFormat {
     Csv,
     /// For programs; version 1.
     Json,
+}
+
+/// `prices`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Prices {
+    /// Only models of the list whose ids hold this, in place of your tiers: haiku.
+    #[arg(value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The whole list, in place of your tiers.
+    #[arg(long)]
+    pub all: bool,
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+    /// What else to do.
+    #[command(subcommand)]
+    pub action: Option<PricesAction>,
+}
+
+/// The subcommands of `prices`.
+#[derive(Debug, Subcommand)]
+pub enum PricesAction {
+    /// Take prices out of a file from now on; nothing is fetched.
+    ///
+    /// The file is LiteLLM's model_prices_and_context_window.json, or what `prices --all --format json`
+    /// printed. What cannot be a price is left out, and named.
+    Update {
+        /// The file.
+        #[arg(value_name = "FILE", required_unless_present = "remove")]
+        file: Option<PathBuf>,
+        /// Of when LiteLLM's prices are [default: the day of the file's last change].
+        #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "remove")]
+        date: Option<Date>,
+        /// Go back to the prices in this program.
+        #[arg(long, conflicts_with = "file")]
+        remove: bool,
+    },
 }
 
 /// `demo`.

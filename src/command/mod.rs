@@ -15,6 +15,7 @@ mod cache;
 mod models;
 mod budget;
 mod spend;
+mod prices;
 
 use std::io::{ErrorKind, Write};
 
@@ -53,6 +54,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
         Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
         Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),
+        Command::Prices(arguments) => prices::execute(&arguments, cli.verbose, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

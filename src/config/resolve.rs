@@ -9,8 +9,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::attribution::Labels;
 use super::ceilings::{Ceiling, ceilings};
 use super::file::{
-    BASELINE_FILE, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
-    UserFile,
+    BASELINE_FILE, Counting, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE,
+    RepositoryFile, Tier, UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, attribution, packs, read};
@@ -21,7 +21,9 @@ use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
+use crate::meter::estimate;
 use crate::meter::price::Price;
+use crate::meter::price::table::{Prices, TableError};
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
@@ -33,6 +35,7 @@ use crate::pipeline::Options;
 use crate::report::Barrier;
 use crate::report::alert::Thresholds;
 use crate::text::instead;
+use crate::tokens::PicoUsd;
 
 /// Tokens of one hook run where the repository says nothing.
 const TOKEN_LIMIT: u64 = 4000;
@@ -120,6 +123,8 @@ pub struct Config {
     pub record: ConsentRecord,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// What models cost.
+    pub prices: Result<Prices, TableError>,
     environment: Environment,
     work_tree: PathBuf,
     name: String,
@@ -184,6 +189,7 @@ impl Config {
             baseline: Some(repository.work_tree().join(BASELINE_FILE)),
             consent,
             record,
+            prices: Prices::load(&state_directory),
             state_directory,
             environment: environment.clone(),
             work_tree: repository.work_tree().to_owned(),
@@ -201,6 +207,7 @@ impl Config {
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let UserConfig { file: user, path: user_path, state_directory } = UserConfig::load(environment)?;
         Ok(Self {
+            prices: Prices::load(&state_directory),
             labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
             user,
             user_path,
@@ -235,6 +242,9 @@ impl Config {
     /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
+        if let Err(error) = &self.prices {
+            return Err(ConfigError::Prices(error.to_string()));
+        }
         let (tiers, barrier) = self.reviewers(section)?;
         let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
@@ -324,14 +334,34 @@ impl Config {
             model: model.model.clone(),
             key: None,
             price: None,
+            counting: match self.user.limits.counting {
+                Counting::Learned => Endpoint::usual_counting(&provider.base_url),
+                Counting::Strict => estimate::Counting::Strict,
+            },
             machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
             gateway: provider.gateway,
         };
-        let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
-            Some(price) => price.price().ok(),
-            None => endpoint.is_local().then(Price::local),
-        };
+        let price = self.price(&endpoint).map(|price| Price { energy: self.energy(provider), ..price });
         Endpoint { price, ..endpoint }
+    }
+
+    /// What the user's file says that a model costs; where it says nothing, nothing on this machine,
+    /// and elsewhere what the price lists have for exactly this model at exactly this host.
+    fn price(&self, endpoint: &Endpoint) -> Option<Price> {
+        match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
+            Some(price) => price.price().ok(),
+            None if endpoint.is_local() => Some(Price::local()),
+            None => {
+                let host = Endpoint::host(&endpoint.base_url)?;
+                Some(self.prices.as_ref().ok()?.get(&host, &endpoint.model)?.price)
+            }
+        }
+    }
+
+    /// What an hour of a provider's electricity costs, where the user's file says it.
+    fn energy(&self, provider: &Provider) -> Option<PicoUsd> {
+        let (watts, tariff) = (provider.watts?, self.user.energy.usd_per_kwh?);
+        Some(PicoUsd::from_usd(watts.0 / 1000.0 * tariff.0))
     }
 
     /// The model that a history is priced for, whether or not it could be asked: a tier of the user's

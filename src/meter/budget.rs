@@ -394,7 +394,10 @@ impl Open<'_> {
         latency: Option<Duration>,
     ) -> Result<Option<PicoUsd>, BudgetError> {
         let (usage, cost) = match charge {
-            Charge::Usage(usage) => (usage, self.price.map(|price| price.cost(&usage))),
+            // What the provider says that it cost is the truth, whatever the price lists say.
+            Charge::Usage(usage) => {
+                (usage, usage.reported_cost.or_else(|| self.price.map(|price| price.cost(&usage))))
+            }
             Charge::Nothing => {
                 (Usage { source: UsageSource::Reported, ..Usage::default() }, Some(PicoUsd::ZERO))
             }
@@ -403,8 +406,8 @@ impl Open<'_> {
                 self.price.map(|price| price.upper_bound(self.input, self.output)),
             ),
         };
-        let settlement =
-            Settlement { full: charge == Charge::Full, usage, cost, energy: None, outcome, latency };
+        let energy = latency.and_then(|latency| self.price?.energy_for(latency));
+        let settlement = Settlement { full: charge == Charge::Full, usage, cost, energy, outcome, latency };
         self.budget.store.settle(&self.id, &settlement)?;
         Ok(cost)
     }

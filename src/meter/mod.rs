@@ -1,6 +1,7 @@
 //! What it may cost: limits over windows of time, kept by every process together.
 
 pub mod price;
+pub mod estimate;
 pub mod calendar;
 pub mod denial;
 pub mod store;

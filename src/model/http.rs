@@ -101,7 +101,7 @@ impl Client {
         let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
         // A reply without figures is charged what was reserved for it.
         let usage = answer.usage.unwrap_or(Usage {
-            input: request.input_tokens,
+            input: request.reserved_input,
             cached_input: 0,
             output: request.max_output_tokens,
             source: UsageSource::Estimated,
@@ -289,6 +289,12 @@ impl Address {
     /// Whether the host is this machine, said literally.
     pub(super) fn is_loopback(&self) -> bool {
         self.0.host_str() == Some("localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
+    }
+
+    /// The host's name, where its port is the usual one of its scheme.
+    pub(super) fn host(&self) -> Option<String> {
+        let is_usual = self.0.port().is_none();
+        self.0.host_str().filter(|_| is_usual).map(str::to_owned)
     }
 
     /// Link-local addresses, where clouds serve a machine's credentials, with their names; and

@@ -22,6 +22,7 @@ pub mod models;
 pub mod spend;
 pub mod budget;
 mod table;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
