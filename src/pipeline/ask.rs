@@ -75,8 +75,8 @@ pub(super) fn ask(
                 said: BTreeMap::new(),
                 doubts: Vec::new(),
                 invented: 0,
-                price: endpoint.price,
                 is_cost_reported: false,
+                price: endpoint.price,
             };
             run.finish(round);
             report.charge(&budget);
@@ -222,10 +222,10 @@ struct Run<'a> {
     doubts: Vec<Doubt>,
     /// Claims of models about what they were not sent.
     invented: usize,
-    /// The price of whoever answered last.
-    price: Option<Price>,
     /// Whether a provider said what it asks.
     is_cost_reported: bool,
+    /// The price of whoever answered last.
+    price: Option<Price>,
 }
 
 impl Run<'_> {

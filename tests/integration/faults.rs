@@ -33,7 +33,7 @@ fn every_fault_comes_to_what_it_must() {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(fault) = faults.get(index) else { return };
-                    check(fault, DIALECTS[index % DIALECTS.len()], index % 2 == 0);
+                    check(fault, DIALECTS[index % DIALECTS.len()], index.is_multiple_of(2));
                 }
             });
         }
@@ -69,6 +69,22 @@ fn an_open_breaker_is_seen_by_the_next_process_and_says_so() {
     repo.consent();
     let third = repo.hookgate(["run", "pre-commit"]).expect(3);
     assert!(third.stdout.contains("[breaker]"), "{third:#?}");
+}
+
+#[test]
+fn who_asks_by_hand_is_not_told_to_wait() {
+    let provider = Provider::scripted([Reply::status(401, ""), Reply::nothing(), Reply::nothing()]);
+    let repo = asking(&provider.base_url(), "");
+    repo.hookgate(["run", "pre-commit"]).expect(0);
+    let list = || repo.hookgate(["models", "list", "--format", "json"]).expect(0).json()["tiers"][0].clone();
+    let before = list();
+    assert_eq!(before["breaker"], "open", "{before:#}");
+    assert!(before["breaker_because"].as_str().unwrap().contains("answered 401"), "{before:#}");
+    repo.hookgate(["models", "test"]).expect(0);
+    assert_eq!(list()["breaker"], "closed");
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert!(!said.stdout.contains("NOT REVIEWED"), "{said:#?}");
+    assert_eq!(provider.requests().len(), 3);
 }
 
 #[test]

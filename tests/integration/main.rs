@@ -20,6 +20,7 @@ mod output;
 mod packs;
 mod patch;
 mod policy;
+mod prices;
 mod push;
 mod review;
 mod rules_command;
