@@ -231,7 +231,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Every turn, beginning with `first`, and the sums of all.
     fn finish(mut self, first: Round<'_>) {
-        let tiers = &self.desk.options.tiers;
+        let tiers = self.desk.tiers;
         let mut first = Some(first);
         for (index, endpoint) in tiers.asked.iter().enumerate() {
             let is_followed = index + 1 < tiers.asked.len();
