@@ -65,14 +65,16 @@ pub enum Command {
     Rules(Rules),
     /// Show what earlier reviews have saved, or forget them.
     Cache(Cache),
-    /// Show what models cost, or take another list of prices out of a file.
-    Prices(Prices),
+    /// Show where reservations and the ledger are kept and what that place promises, or make one.
+    Store(Store),
     /// List the models of your file; find servers on this machine; try whether they answer.
     Models(Models),
     /// Show every limit: used, reserved, what is left, and when it begins anew.
     Budget(Budget),
     /// Show what requests took and cost, by whatever they are charged to.
     Spend(Spend),
+    /// Show what models cost, or take another list of prices out of a file.
+    Prices(Prices),
     /// Watch it work, in a scratch repository.
     Demo(Demo),
 }
@@ -322,41 +324,22 @@ pub struct Cache {
     pub format: ListFormat,
 }
 
-/// `prices`.
+/// `store`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct Prices {
-    /// Only models of the list whose ids hold this, in place of your tiers: haiku.
-    #[arg(value_name = "MODEL")]
-    pub model: Option<String>,
-    /// The whole list, in place of your tiers.
-    #[arg(long)]
-    pub all: bool,
-    /// How to list.
-    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
-    pub format: ListFormat,
-    /// What else to do.
+pub struct Store {
+    /// What to do with it.
     #[command(subcommand)]
-    pub action: Option<PricesAction>,
+    pub action: Option<StoreAction>,
 }
 
-/// The subcommands of `prices`.
-#[derive(Debug, Subcommand)]
-pub enum PricesAction {
-    /// Take prices out of a file from now on; nothing is fetched.
-    ///
-    /// The file is LiteLLM's model_prices_and_context_window.json, or what `prices --all --format json`
-    /// printed. What cannot be a price is left out, and named.
-    Update {
-        /// The file.
-        #[arg(value_name = "FILE", required_unless_present = "remove")]
-        file: Option<PathBuf>,
-        /// Of when LiteLLM's prices are [default: the day of the file's last change].
-        #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "remove")]
-        date: Option<Date>,
-        /// Go back to the prices in this program.
-        #[arg(long, conflicts_with = "file")]
-        remove: bool,
+/// The subcommands of `store`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum StoreAction {
+    /// Make the store on the server of [store] in your config.toml; one that is there stays.
+    Init {
+        /// Go on where the server has lost writes that this machine saw: limits may be overrun by them.
+        #[arg(long)]
+        accept_loss: bool,
     },
 }
 
@@ -548,6 +531,44 @@ pub enum SpendFormat {
     Csv,
     /// For programs; version 1.
     Json,
+}
+
+/// `prices`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Prices {
+    /// Only models of the list whose ids hold this, in place of your tiers: haiku.
+    #[arg(value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The whole list, in place of your tiers.
+    #[arg(long)]
+    pub all: bool,
+    /// How to list.
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    pub format: ListFormat,
+    /// What else to do.
+    #[command(subcommand)]
+    pub action: Option<PricesAction>,
+}
+
+/// The subcommands of `prices`.
+#[derive(Debug, Subcommand)]
+pub enum PricesAction {
+    /// Take prices out of a file from now on; nothing is fetched.
+    ///
+    /// The file is LiteLLM's model_prices_and_context_window.json, or what `prices --all --format json`
+    /// printed. What cannot be a price is left out, and named.
+    Update {
+        /// The file.
+        #[arg(value_name = "FILE", required_unless_present = "remove")]
+        file: Option<PathBuf>,
+        /// Of when LiteLLM's prices are [default: the day of the file's last change].
+        #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "remove")]
+        date: Option<Date>,
+        /// Go back to the prices in this program.
+        #[arg(long, conflicts_with = "file")]
+        remove: bool,
+    },
 }
 
 /// `demo`.

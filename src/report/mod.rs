@@ -18,11 +18,11 @@ pub mod progress;
 pub mod audit;
 pub mod fixed;
 pub mod cache;
-pub mod prices;
 pub mod models;
 pub mod spend;
 pub mod budget;
 mod table;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -12,6 +12,7 @@ mod commit;
 mod coverage;
 mod faults;
 mod fix;
+mod ledger;
 mod limits;
 mod models;
 mod moves;
