@@ -12,8 +12,8 @@ use crate::exit::ExitStatus;
 use crate::meter::breaker::{self, Admission, Breaker};
 use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::price::PriceSource;
-use crate::meter::store::{LedgerRow, State};
-use crate::meter::{Attribution, Limits};
+use crate::meter::store::{Experience, LedgerRow, State};
+use crate::meter::{Attribution, Limits, estimate};
 use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
 use crate::model::prompt::render;
 use crate::model::review::{Terms, review};
@@ -24,8 +24,8 @@ use crate::payload::route::Reason;
 use crate::payload::tokenizer::Tokenizer;
 use crate::report::Answer;
 use crate::report::models::{
-    DAYS, PricePerMillion, Requests, Taken, Tier, Trial, before_trials, servers_json, servers_text,
-    tiers_json, tiers_text, trial_text, trials_json,
+    DAYS, EstimateError, PricePerMillion, Requests, Taken, Tier, Trial, before_trials, servers_json,
+    servers_text, tiers_json, tiers_text, trial_text, trials_json,
 };
 use crate::text::instead;
 use crate::tokens::UsageSource;
@@ -115,6 +115,12 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
     let mut breaker = breaker::State::read(cell.map(String::as_str));
     // Asked of a copy: nobody is about to send anything.
     let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
+    let compared = |row: &LedgerRow| {
+        let usage = row.usage.as_ref().filter(|usage| usage.source == UsageSource::Reported.as_str())?;
+        let is_whole = row.outcome.as_deref() != Some(Reason::ShortRead.as_str());
+        is_whole.then_some(Experience { counted: row.counted_input, reported: usage.input })
+    };
+    let experience: Vec<_> = past.rows.iter().filter(is_sent).filter_map(compared).collect();
     let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
     Tier {
         tier: endpoint.tier.clone(),
@@ -128,7 +134,7 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         price: endpoint
             .price
             .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
-        price_source: PriceSource::of(endpoint.price.as_ref()).to_owned(),
+        price_source: PriceSource::of(endpoint.price.as_ref()),
         breaker: admission.as_str(),
         breaker_because: match &admission {
             Admission::Closed => None,
@@ -136,7 +142,12 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
             Admission::Open(closure) => Some(closure.to_string()),
         },
         requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
-        estimate_error: None,
+        estimate_error: estimate::error(&experience).map(|error| EstimateError {
+            requests: error.count as u64,
+            mean_percent: error.mean,
+            p95_percent: error.p95,
+            worst_percent: error.worst,
+        }),
     }
 }
 

@@ -70,8 +70,8 @@ fn thousandths(experience: &Experience) -> Option<u64> {
     Some(narrow(ratio.checked_div(u128::from(counted))?).min(1000 + HIGHEST))
 }
 
-/// How far counts were from what was reported, in percent of what was reported. Positive where too
-/// little was counted.
+/// How far counts were from what was reported, in percent of what was reported. Above zero, too much
+/// was counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EstimateError {
     /// How many requests were compared.
@@ -88,7 +88,7 @@ pub struct EstimateError {
 #[must_use]
 pub fn error(experience: &[Experience]) -> Option<EstimateError> {
     let compared = experience.iter().filter(|seen| seen.counted > 0 && seen.reported > 0);
-    let errors = compared.map(|seen| (1.0 - seen.counted as f64 / seen.reported as f64) * 100.0);
+    let errors = compared.map(|seen| (seen.counted as f64 / seen.reported as f64 - 1.0) * 100.0);
     let errors: Vec<f64> = errors.collect();
     let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
     sizes.sort_by(f64::total_cmp);
@@ -156,7 +156,7 @@ mod tests {
     fn the_error_is_of_what_was_reported() {
         let error = error(&seen(&[(800, 1000), (1000, 1000), (1200, 1000), (900, 1000)])).unwrap();
         assert_eq!(error.count, 4);
-        assert!((error.mean - 2.5).abs() < 1e-9, "{error:?}");
+        assert!((error.mean + 2.5).abs() < 1e-9, "{error:?}");
         assert!((error.worst - 20.0).abs() < 1e-9 && (error.p95 - 20.0).abs() < 1e-9, "{error:?}");
         assert_eq!(super::error(&[]), None);
     }

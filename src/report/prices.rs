@@ -280,13 +280,13 @@ mod tests {
         let text = tiers(&priced(), Table::embedded(), Some(94));
         let text = anstream::adapter::strip_str(&text).to_string();
         insta::assert_snapshot!(text, @r#"
-        tier   model                           input    cached     write    output  USD per million tokens
-        local  ollama/qwen2.5-coder:7b             0         0         0         0  local
-        cheap  anthropic/claude-haiku-5-5        0.1      0.01     0.125       0.5  embedded 2026-10-07
+        tier   model                            input    cached     write    output  USD per million tokens
+        local  ollama/qwen2.5-coder:7b              0         0         0         0  local
+        cheap  anthropic/claude-haiku-5-5         0.1      0.01     0.125       0.5  embedded 2026-10-07
                prompts above 100,000 tokens       0.5                           2.5
-        odd    corp/m                            2.5       2.5       2.5        10  user
+        odd    corp/m                             2.5       2.5       2.5        10  user
                not believed: the price `cache_write` (60) is not between `input` (2.5) and twice that
-        else   somewhere/x                   unknown                                name it in [prices."somewhere/x"] of your file
+        else   somewhere/x                    unknown                                name it in [prices."somewhere/x"] of your file
 
         list of 2026-10-07: the providers' own price lists, standard tier; of prices by time of day, the dearest
         it is 94 days old; `hookgate prices update FILE` takes LiteLLM's model_prices_and_context_window.json of today
