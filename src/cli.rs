@@ -65,6 +65,8 @@ pub enum Command {
     Rules(Rules),
     /// Show what earlier reviews have saved, or forget them.
     Cache(Cache),
+    /// Show where reservations and the ledger are kept and what that place promises, or make one.
+    Store(Store),
     /// List the models of your file; find servers on this machine; try whether they answer.
     Models(Models),
     /// Show every limit: used, reserved, what is left, and when it begins anew.
@@ -320,6 +322,25 @@ pub struct Cache {
     /// How to list.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub format: ListFormat,
+}
+
+/// `store`.
+#[derive(Debug, Args)]
+pub struct Store {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: Option<StoreAction>,
+}
+
+/// The subcommands of `store`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum StoreAction {
+    /// Make the store on the server of [store] in your config.toml; one that is there stays.
+    Init {
+        /// Go on where the server has lost writes that this machine saw: limits may be overrun by them.
+        #[arg(long)]
+        accept_loss: bool,
+    },
 }
 
 /// `models`.

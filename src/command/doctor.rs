@@ -22,7 +22,7 @@ use crate::meter::store::About;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
-    let mut list = List { out, has_failed: false };
+    let mut list = List::new(out);
     match git_version() {
         Ok(version) => list.ok("git", version)?,
         Err(error) => list.fail("git", format_args!("cannot be run: {error}; put it on PATH"))?,
@@ -35,16 +35,24 @@ pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<
         }
         Err(error) => list.fail("repository", error)?,
     }
-    Ok(if list.has_failed { ExitStatus::Failed } else { ExitStatus::Allowed })
+    Ok(list.status())
 }
 
 /// The lines of the report, each written as it is known.
-struct List<'a> {
+pub(super) struct List<'a> {
     out: &'a mut dyn Write,
     has_failed: bool,
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+        Self { out, has_failed: false }
+    }
+
+    pub(super) fn status(&self) -> ExitStatus {
+        if self.has_failed { ExitStatus::Failed } else { ExitStatus::Allowed }
+    }
+
     fn ok(&mut self, subject: &str, message: impl Display) -> io::Result<()> {
         self.line(AnsiColor::Green.on_default(), "ok", subject, message)
     }
@@ -124,6 +132,12 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         )?,
     }
     tiers(&config, list)?;
+    ledger(&config, list)?;
+    cache(&config, list)
+}
+
+/// Where reservations and the ledger are kept, and what that place promises.
+pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
     let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
     match budget.and_then(|budget| budget.about()) {
@@ -132,10 +146,10 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             for warning in warnings {
                 list.warn("ledger", warning)?;
             }
+            Ok(())
         }
-        Err(error) => list.fail("ledger", error)?,
+        Err(error) => list.fail("ledger", error),
     }
-    cache(&config, list)
 }
 
 /// Without earlier reviews everything works, and costs more.

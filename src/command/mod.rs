@@ -12,6 +12,7 @@ mod trust;
 mod rules;
 mod demo;
 mod cache;
+mod store;
 mod models;
 mod budget;
 mod spend;
@@ -51,6 +52,7 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Trust(arguments) => trust::execute(&arguments, environment, &mut out),
         Command::Rules(arguments) => rules::execute(&arguments.action, environment, &mut out),
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
+        Command::Store(arguments) => store::execute(arguments.action, environment, &mut out),
         Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
         Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
         Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),

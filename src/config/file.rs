@@ -1,12 +1,14 @@
 //! The files as they are written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::attribution::Labels;
+use super::sharing::CacheSection;
 use crate::check::finding::Severity;
 use crate::check::selection::Override;
 use crate::cli::Hook;
@@ -44,6 +46,10 @@ pub struct UserFile {
     pub prices: BTreeMap<String, ModelPrice>,
     /// Where the ledger is kept.
     pub state: State,
+    /// A server that keeps reservations and ledger for many machines.
+    pub store: StoreSection,
+    /// With whom reviews are shared.
+    pub cache: CacheSection,
     /// What electricity costs.
     pub energy: Energy,
 }
@@ -232,6 +238,26 @@ impl ModelPrice {
 pub struct State {
     /// A directory of one's own, in place of the system's usual one.
     pub directory: Option<PathBuf>,
+}
+
+/// A server that keeps reservations and ledger for many machines, in place of this one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Its address: `redis://host:6379/0`, `rediss://host:6379/0` or `unix:///path`, without a password.
+    pub redis: Option<String>,
+    /// The user of its access lists.
+    pub username: Option<String>,
+    /// The environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// Certificates of one's own authorities, as PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whose keys these are on a server that others use too.
+    pub namespace: Option<String>,
+    /// The longest wait for a connection, and for each answer.
+    pub timeout: Option<Deadline>,
+    /// For how many days the rows of the ledger are kept.
+    pub keep_days: Option<NonZeroU16>,
 }
 
 /// A repository's `hookgate.toml`, or the `hookgate.local.toml` that overrides it.

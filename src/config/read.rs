@@ -1,13 +1,16 @@
 //! From text to the files as written, or to a message that says where and what instead.
 
 use std::io::Read;
+use std::num::NonZeroU16;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
-use super::file::{RepositoryFile, Tier, UserFile};
+use super::file::{RepositoryFile, StoreSection, Tier, UserFile};
 use crate::check::baseline::Baseline;
+use crate::meter::store::{AddressError, Password, Server};
 use crate::text::plain_message;
 
 /// The longest file that is read, in bytes. Configuration is written by hand.
@@ -15,6 +18,13 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// The longest baseline that is read, in bytes: a line of some hundred for each known finding.
 const BASELINE_LIMIT: u64 = 64 * SIZE_LIMIT;
+
+/// How long a store on a server is waited for where the user's file does not say. A hook that waits
+/// longer is felt.
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// For how many days a server keeps the rows of the ledger: a month, and some to read its end.
+const STORE_KEEP_DAYS: u16 = 35;
 
 /// The text of a file; none where there is no file.
 ///
@@ -76,6 +86,52 @@ pub fn user_file(path: &Path, text: &str) -> Result<UserFile, ConfigError> {
     Ok(file)
 }
 
+/// The server of `[store]`, with what `variable` says of the password; none where none is named.
+///
+/// # Errors
+/// A key that is wrong, without the password that it may hold.
+pub fn store(
+    section: &StoreSection,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Server>, String> {
+    let StoreSection { redis, username, password_env, ca_file, namespace, timeout, keep_days } = section;
+    let Some(address) = redis else {
+        let others = username.is_some()
+            || password_env.is_some()
+            || ca_file.is_some()
+            || namespace.is_some()
+            || timeout.is_some()
+            || keep_days.is_some();
+        return if others {
+            Err("[store] names no server: write redis = \"redis://host:6379/0\"".to_owned())
+        } else {
+            Ok(None)
+        };
+    };
+    if username.is_some() && password_env.is_none() {
+        return Err(
+            "[store] username is sent with a password: name its variable with password_env".to_owned()
+        );
+    }
+    if let Some(path) = ca_file.as_ref().filter(|path| !path.is_absolute()) {
+        return Err(format!(
+            "[store] ca_file {path:?} depends on where hookgate runs: write it from the root"
+        ));
+    }
+    let days = keep_days.map_or(STORE_KEEP_DAYS, NonZeroU16::get);
+    Ok(Some(Server {
+        address: address.parse().map_err(|error: AddressError| error.to_string())?,
+        username: username.clone(),
+        password: password_env
+            .as_ref()
+            .map(|name| Password { variable: name.clone(), value: variable(name) }),
+        ca_file: ca_file.clone(),
+        namespace: namespace.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        timeout: timeout.map_or(STORE_TIMEOUT, |timeout| timeout.0),
+        keep: Duration::from_secs(u64::from(days) * 86_400),
+    }))
+}
+
 /// The text of a repository's file; `user_file` is named where a key belongs there.
 ///
 /// # Errors
@@ -119,7 +175,7 @@ fn why_forbidden(key: &str, user_file: &Path) -> Option<String> {
         | "month_usd" => {
             Some(format!("ceilings live only in {user_file}; here `token_limit` of a hook may lower them"))
         }
-        "prices" | "energy" | "state" | "store" | "redis" | "team" | "user" => {
+        "prices" | "energy" | "state" | "store" | "redis" | "team" | "user" | "cache" => {
             Some(format!("it lives only in {user_file}"))
         }
         "secrets" | "redact" => Some("the secret scan cannot be configured away".to_owned()),

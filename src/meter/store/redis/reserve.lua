@@ -16,22 +16,22 @@ local first = 6
 local id, lease, row, buckets = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local tokens, cost, kept, outcome = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 
--- Where the answer was lost on its way, the same question is asked again.
-local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held')
-if earlier[1] == 'reserved' then
-  return done('granted', earlier[2])
-elseif earlier[1] == 'denied' then
-  return done('denied', earlier[3], earlier[4], earlier[5])
-elseif earlier[1] then
-  return {'state', earlier[1]}
-end
-
 local abandoned = {}
 if outcome == '' then
   abandoned = redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 64)
   if #abandoned > 0 and ARGV[6] ~= '1' then
     return {'abandoned', unpack(abandoned)}
   end
+end
+
+-- Where the answer was lost on its way, the same question is asked again.
+local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held', 'lease')
+if earlier[1] == 'reserved' and tonumber(earlier[6]) > now then
+  return done('granted', earlier[2])
+elseif earlier[1] == 'denied' then
+  return done('denied', earlier[3], earlier[4], earlier[5])
+elseif earlier[1] then
+  return {'state', earlier[1]}
 end
 
 local crossed, used, held
