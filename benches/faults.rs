@@ -10,7 +10,11 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
-use harness::faults::{DIALECTS, faults, meet};
+use harness::faults::{DIALECTS, faults, meet, sound};
+use hookgate::meter::breaker::{Admission, Breaker, Health};
+use hookgate::meter::budget::{Budget, Estimate};
+use hookgate::meter::store::Place;
+use hookgate::meter::{Attribution, Limits};
 
 fn main() {
     let wanted: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -47,37 +51,43 @@ fn main() {
             );
         }
     }
+    let sound = median((0..11).map(|_| meet(&sound(), "openai", false).elapsed));
     println!("\n{runs} runs; longest over the deadline: {} ms", longest.unwrap_or_default());
-    skip();
+    println!("a run whose server answers at once, which is what all but the waiting takes: {sound:.1?}");
+    println!("a request that meets an open breaker, with its row in the ledger: {:.2?}", skip());
 }
 
-/// How long a run takes that meets an open breaker, and how much of it the breaker is: the same run
-/// without a model does all but ask.
-fn skip() {
-    use harness::provider::{Provider, Reply};
-    let provider = Provider::always(Reply::status(401, ""));
-    let repo = harness::repo::Repo::with(&[(
-        "cart.py",
-        "def total(items, rate):\n    return sum(items) * (1 + rate)\n",
-    )]);
-    repo.configure_user(&format!(
-        "[providers.here]\ndialect = \"openai\"\nbase_url = \"{}\"\n\
-         [tiers]\nlocal = {{ provider = \"here\", model = \"tiny\" }}\n",
-        provider.base_url()
-    ));
-    repo.stage("cart.py", "def total(items, rate):\n    return sum(items) * (1 - rate)\n");
-    let median = |args: &[&str]| {
-        let mut times: Vec<_> = (0..21)
-            .map(|_| {
-                let started = Instant::now();
-                repo.hookgate(args).expect(0);
-                started.elapsed()
-            })
-            .collect();
-        times.sort();
-        times[times.len() / 2]
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// How long it takes to learn that a breaker is open and to put that on the ledger.
+fn skip() -> Duration {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    let budget = Budget::open(&place, Limits::default(), Attribution::default()).unwrap();
+    let breaker = Breaker::new(&budget, "breaker:a|b|c".to_owned());
+    breaker.record(Health::KeyRefused, "answered 401", &Admission::Closed, 0).unwrap();
+    let estimate = Estimate {
+        input: 1,
+        output: 1,
+        price: None,
+        provider: String::new(),
+        model: String::new(),
+        tier: String::new(),
+        counted_input: 1,
+        because: "first".to_owned(),
+        breaker: "open",
+        raw_tokens: 0,
+        payload_tokens: 0,
+        payload_hash: String::new(),
     };
-    repo.hookgate(["run", "pre-commit"]).expect(0);
-    let (open, preview) = (median(&["run", "pre-commit"]), median(&["dry-run"]));
-    println!("open breaker: {open:.1?} a run, of which {preview:.1?} are what a dry run takes as well");
+    median((0..101).map(|_| {
+        let started = Instant::now();
+        assert!(matches!(breaker.admit(0, Duration::ZERO).unwrap(), Admission::Open(_)));
+        budget.refuse(&estimate, "breaker").unwrap();
+        started.elapsed()
+    }))
 }

@@ -183,6 +183,11 @@ pub(crate) fn faults() -> Vec<Fault> {
     ]
 }
 
+/// A server without fault, to compare with.
+pub(crate) fn sound() -> Fault {
+    fault("none", "reviewed", 1, "settled:reported", || always(Reply::nothing()))
+}
+
 /// What came of a fault.
 pub(crate) struct Outcome {
     /// The code of the unit's fate.
