@@ -58,12 +58,13 @@ fn random(options: &Options, kills: u64) {
     let server = Server::start();
     let mut freed = Duration::ZERO;
     let mut random = Random(options.number("seed", 1));
-    for number in 0..kills.div_ceil(4) {
+    let kills = kills.next_multiple_of(4);
+    for _ in 0..kills / 4 {
         let mut children = [(); 4].map(|()| client(&ledger, &server, "never"));
         for child in &mut children {
             child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         }
-        for child in children.into_iter().take((kills - number * 4).min(4) as usize) {
+        for child in children {
             std::thread::sleep(Duration::from_micros(random.below(12_000)));
             kill(child);
         }
