@@ -340,11 +340,19 @@ impl Store for SqliteStore {
     }
 
     fn about(&self) -> Result<About, StoreError> {
-        let journal: String = self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
-            transaction.pragma_query_value(None, "journal_mode", |row| row.get(0))
+        let (journal, time) = self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
+            let journal: String = transaction.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            Ok((journal, self.now(transaction)?))
         })?;
         let facts = vec![format!("SQLite {}", rusqlite::version()), format!("journal mode {journal}")];
-        Ok(About { place: self.path.display().to_string(), facts, warnings: Vec::new() })
+        let ahead = time.saturating_sub((self.clock)()) / 3_600_000;
+        let warnings = (ahead > 0).then(|| {
+            format!(
+                "a request was made when a clock was {ahead} hours ahead of this machine's: its day and its month \
+                 last until then, and what is used counts for them"
+            )
+        });
+        Ok(About { place: self.path.display().to_string(), facts, warnings: warnings.into_iter().collect() })
     }
 }
 

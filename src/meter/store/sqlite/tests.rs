@@ -323,6 +323,16 @@ fn midnight_does_not_move_a_charge() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock)).unwrap();
+    asked(&open(LATE)).unwrap();
+    assert!(open(LATE - 60_000).about().unwrap().warnings.is_empty());
+    let warnings = open(LATE - 50 * 3_600_000).about().unwrap().warnings;
+    assert!(matches!(&warnings[..], [warning] if warning.contains("50 hours ahead")), "{warnings:?}");
+}
+
+#[test]
 fn money_is_a_limit_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits::new(vec![limit(Window::Day, Unit::Money, PicoUsd::from_usd(0.01).0)]);
