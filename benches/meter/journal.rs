@@ -1,5 +1,5 @@
-//! The ledger with a rollback journal, which it has, and with a write-ahead log, which the file
-//! remembers once it is told.
+//! The ledger with a write-ahead log, which it is made with, and with a rollback journal: the file
+//! remembers what it is told.
 
 use super::{Options, race, scale};
 

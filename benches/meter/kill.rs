@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,12 +59,13 @@ fn random(options: &Options, kills: u64) {
     let server = Server::start();
     let mut freed = Duration::ZERO;
     let mut random = Random(options.number("seed", 1));
-    for number in 0..kills.div_ceil(4) {
+    let kills = kills.next_multiple_of(4);
+    for _ in 0..kills / 4 {
         let mut children = [(); 4].map(|()| client(&ledger, &server, "never"));
         for child in &mut children {
             child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         }
-        for child in children.into_iter().take((kills - number * 4).min(4) as usize) {
+        for child in children {
             std::thread::sleep(Duration::from_micros(random.below(12_000)));
             kill(child);
         }
@@ -74,11 +76,11 @@ fn random(options: &Options, kills: u64) {
 
 /// Kills the real program, in a real repository, at a random moment of `run pre-commit`.
 fn program(options: &Options, kills: u64) {
-    // Two of three requests are answered; the third is under way when its hook dies.
-    let mut asked = 0;
+    // Every other request is under way for ever, so that hooks die in the midst of one too.
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
     let provider = Provider::answering(move |_| {
-        asked += 1;
-        if asked % 3 == 0 { Reply::stall() } else { Reply::nothing() }
+        if count.fetch_add(1, Ordering::SeqCst) % 2 == 0 { Reply::stall() } else { Reply::nothing() }
     });
     let module = |version: u64| -> String {
         (0..20).map(|n| format!("def f{n}(a, b):\n    return a * {version} + b - {n}\n\n\n")).collect()
@@ -95,12 +97,22 @@ fn program(options: &Options, kills: u64) {
         command.args(["run", "pre-commit"]).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
+    // How long it takes to its first request, which is not answered.
+    repo.stage("a.py", module(0));
+    let began = Instant::now();
+    let first = hook();
+    while asked.load(Ordering::SeqCst) == 0 && began.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let whole = began.elapsed().as_micros() as u64;
+    kill(first);
+    assert!(asked.load(Ordering::SeqCst) > 0, "the program asks no model");
     let mut random = Random(options.number("seed", 1));
     let (mut charged, mut freed) = (0, Duration::ZERO);
     for number in 0..kills {
         repo.stage("a.py", module(number + 2));
         let child = hook();
-        std::thread::sleep(Duration::from_micros(random.below(150_000)));
+        std::thread::sleep(Duration::from_micros(random.below(whole * 2)));
         kill(child);
         // What the dead hook had sent is read and counted first.
         let served = settled(|| provider.served_tokens());

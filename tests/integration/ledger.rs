@@ -61,7 +61,7 @@ impl Scene {
         assert_eq!(self.provider.requests().len(), before, "{said:#?}");
         assert!(said.stdout.contains("NOT REVIEWED") && said.stdout.contains("[store]"), "{said:#?}");
         assert!(said.all().contains(told), "{told:?} in {said:#?}");
-        let doctor = self.repo.hookgate(["doctor"]).expect(1);
+        let doctor = self.repo.hookgate(["doctor"]).expect(2);
         assert!(doctor.all().contains(told), "{told:?} in {doctor:#?}");
     }
 }
@@ -101,9 +101,9 @@ fn a_locked_ledger_is_waited_for_and_not_gone_around() {
     let scene = Scene::new("").reviewed();
     // Another program's lock, which does not stand in line.
     let other = Connection::open(scene.ledger()).unwrap();
-    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; DELETE FROM cells").unwrap();
     scene.refuses("is locked by another process");
-    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
     scene.repo.hookgate(["run", "pre-commit"]).expect(0);
     assert_eq!(scene.provider.requests().len(), 2);
 }

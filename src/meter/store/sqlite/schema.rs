@@ -19,8 +19,7 @@ const APPLICATION: i64 = 0x686b_6774;
 pub(super) const VERSION: i64 = 2;
 
 /// The first SQLite without the WAL-reset bug, which corrupts databases that several processes
-/// write. Our journal mode is not subject to it, but a library of that age is not the one that this
-/// program was tested with.
+/// write.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 // What it is built against. What it runs with is asked when a ledger is opened.
@@ -115,6 +114,8 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
         VERSION => Ok(connection),
         1 => {
             from_1(&mut connection).map_err(failed)?;
+            // Where an older program has the file open, it keeps its journal, which is as safe.
+            let _ = keep_log(&connection);
             Ok(connection)
         }
         found if found > VERSION => {
@@ -135,6 +136,11 @@ fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     connection.busy_timeout(busy)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+/// Gives the file a write-ahead log, which it remembers.
+fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
 }
 
 /// Copies a ledger of version 1, which knew no users, stages, CI runs, labels, nor why an endpoint was
@@ -170,6 +176,16 @@ fn create(directory: &Path, path: &Path, busy: Duration) -> Result<(), StoreErro
         reason: error.to_string(),
     };
     crate::meter::make_private(directory).map_err(in_directory)?;
+    // SQLite would play them back into the new ledger.
+    for ending in ["-wal", "-journal"] {
+        let mut left = path.as_os_str().to_owned();
+        left.push(ending);
+        // Where another process has just made the ledger, they are that one's.
+        if Path::new(&left).exists() && !path.exists() {
+            let reason = "the ledger that it belongs to is gone".to_owned();
+            return Err(StoreError::Damaged { path: left.into(), reason });
+        }
+    }
 
     // Its mode is 0600, and the journal takes its mode from the database.
     let unfinished = tempfile::Builder::new()
@@ -180,6 +196,7 @@ fn create(directory: &Path, path: &Path, busy: Duration) -> Result<(), StoreErro
         .into_temp_path();
     let build = || -> rusqlite::Result<()> {
         let mut connection = connect(&unfinished, busy)?;
+        keep_log(&connection)?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;

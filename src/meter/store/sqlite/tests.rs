@@ -88,6 +88,7 @@ fn ledger_and_directory_are_for_the_user_alone() {
     assert_eq!(mode(&state.join("ledger.sqlite")), 0o600);
     assert_eq!(mode(&state.join("ledger.lock")), 0o600);
     // What was built under another name is gone.
+    // The log goes with the last connection.
     let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name());
     let names: std::collections::BTreeSet<_> = names.collect();
     assert_eq!(names, ["ledger.lock", "ledger.sqlite"].map(Into::into).into());
@@ -104,6 +105,24 @@ fn a_damaged_ledger_is_refused_and_left_as_it_is() {
         assert!(error.to_string().contains("ledger.sqlite"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
+}
+
+#[test]
+fn the_log_of_a_ledger_that_is_gone_is_not_played_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    asked(&store).unwrap();
+    // As a killed process leaves them, and a user who removes one of the two.
+    let log = directory.path().join("ledger.sqlite-wal");
+    let left = fs::read(&log).unwrap();
+    drop(store);
+    fs::remove_file(directory.path().join("ledger.sqlite")).unwrap();
+    fs::write(&log, &left).unwrap();
+    let error = open(directory.path()).err().unwrap();
+    assert!(matches!(&error, StoreError::Damaged { path, .. } if *path == log), "{error:?}");
+    assert_eq!(fs::read(&log).unwrap(), left);
+    fs::remove_file(&log).unwrap();
+    assert_eq!(open(directory.path()).unwrap().ledger(0).unwrap(), []);
 }
 
 #[test]
@@ -301,6 +320,16 @@ fn midnight_does_not_move_a_charge() {
         budget.reserve(&request_of(1)),
         Err(BudgetError::Denied(Denial::Limit { window: Window::Day, .. }))
     ));
+}
+
+#[test]
+fn a_clock_that_was_ahead_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock)).unwrap();
+    asked(&open(LATE)).unwrap();
+    assert!(open(LATE - 60_000).about().unwrap().warnings.is_empty());
+    let warnings = open(LATE - 50 * 3_600_000).about().unwrap().warnings;
+    assert!(matches!(&warnings[..], [warning] if warning.contains("50 hours ahead")), "{warnings:?}");
 }
 
 #[test]
