@@ -31,7 +31,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hookgate::meter::budget::{Budget, Estimate, WindowState};
-use hookgate::meter::store::Place;
+use hookgate::meter::store::{Place, Server};
 use hookgate::meter::{Attribution, Limit, Limits, Scope, Unit, Window};
 use hookgate::tokens::{Usage, UsageSource};
 
@@ -139,8 +139,9 @@ fn told(options: &Options, day_tokens: u64) -> Budget {
 }
 
 fn budget(server: &str, directory: &Path, user: &str, day_tokens: u64) -> Budget {
-    assert_eq!(server, "sqlite", "no other store yet");
-    let place = Place { directory: directory.to_path_buf(), redis: None };
+    let redis = (server != "sqlite").then(|| Server::at(server.parse().unwrap()));
+    let place = Place { directory: directory.to_path_buf(), redis };
+    place.init(false).unwrap();
     let limit = Limit { window: Window::Day, scope: Scope::User, unit: Unit::Tokens, most: day_tokens };
     let attribution = Attribution {
         user: user.to_owned(),

@@ -22,5 +22,6 @@ mod policy;
 mod push;
 mod review;
 mod rules_command;
+mod store;
 mod suppress;
 mod tiers;

@@ -77,7 +77,7 @@ local function add(key, field, amount)
     local result = redis.pcall('HINCRBY', key, field, amount)
     if type(result) == 'table' and result.err then
       if not result.err:find('overflow', 1, true) then
-        error(result.err)
+        return redis.call('HINCRBY', key, field, amount)
       end
       redis.call('HSET', key, field, '9223372036854775807')
     end
