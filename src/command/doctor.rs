@@ -17,6 +17,7 @@ use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupa
 use crate::meter::Limits;
 use crate::meter::budget::Budget;
 use crate::meter::cache::Cache;
+use crate::meter::price::PriceSource;
 use crate::meter::store::About;
 use crate::tokens::Count;
 
@@ -182,7 +183,7 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
                 let key = endpoint
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
-                let price = endpoint.price.map_or("price unknown", |_| "price known");
+                let price = format!("price {}", PriceSource::of(endpoint.price.as_ref()));
                 let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
                 list.ok(&subject, about)?;

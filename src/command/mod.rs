@@ -14,6 +14,9 @@ mod demo;
 mod cache;
 mod store;
 mod models;
+mod budget;
+mod spend;
+mod prices;
 
 use std::io::{ErrorKind, Write};
 
@@ -51,6 +54,9 @@ pub fn execute(cli: Cli, environment: &Environment) -> Result<ExitStatus, Error>
         Command::Cache(arguments) => cache::execute(&arguments, environment, &mut out),
         Command::Store(arguments) => store::execute(arguments.action, environment, &mut out),
         Command::Models(arguments) => models::execute(&arguments, environment, &mut out),
+        Command::Budget(arguments) => budget::execute(&arguments, environment, &mut out),
+        Command::Spend(arguments) => spend::execute(&arguments, environment, &mut out),
+        Command::Prices(arguments) => prices::execute(&arguments, cli.verbose, environment, &mut out),
         Command::Demo(arguments) => demo::execute(&arguments, environment, &mut out),
     }?;
     match out.flush() {

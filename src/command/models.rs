@@ -1,6 +1,7 @@
 //! `hookgate models`: what the tiers of the user's file are, what else could be, and whether they
 //! answer.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,8 @@ use crate::cli::{Hook, ListFormat, Models, ModelsAction};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::meter::budget::Budget;
+use crate::meter::breaker::{self, Admission, Breaker};
+use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::price::PriceSource;
 use crate::meter::store::{LedgerRow, State};
 use crate::meter::{Attribution, Limits};
@@ -57,21 +59,16 @@ fn attribution(config: &Config) -> Attribution {
 
 fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
     let mut notes = Vec::new();
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    // No limit, since nothing is reserved.
-    let budget = Budget::open(&config.store(), Limits::default(), attribution(config));
-    let rows = budget.as_ref().map_err(ToString::to_string).and_then(|budget| {
-        budget.ledger(since.saturating_sub(DAYS * DAY)).map_err(|error| error.to_string())
-    });
-    let rows = rows.unwrap_or_else(|error| {
+    let now = now();
+    let past = Past::read(config, now).unwrap_or_else(|error| {
         notes.push(format!("past requests are not known: {error}"));
-        Vec::new()
+        Past { rows: Vec::new(), cells: BTreeMap::new() }
     });
     let mut tiers = Vec::new();
     for name in config.user.tiers.keys() {
         // A tier of the user's file always is described.
         let Some(endpoint) = config.priced(Hook::PreCommit, Some(name))? else { continue };
-        tiers.push(tier(config, &endpoint, &rows));
+        tiers.push(tier(config, &endpoint, &past, now));
     }
     let path = &config.user_path;
     match format {
@@ -83,7 +80,28 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
     Ok(ExitStatus::Allowed)
 }
 
-fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow]) -> Tier {
+/// What the store knows of earlier requests.
+struct Past {
+    rows: Vec<LedgerRow>,
+    /// Those of the breakers.
+    cells: BTreeMap<String, String>,
+}
+
+impl Past {
+    fn read(config: &Config, now: u64) -> Result<Self, BudgetError> {
+        // No limit, since nothing is reserved.
+        let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
+        let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
+        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect() })
+    }
+}
+
+/// Milliseconds since the epoch.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
     let is_sent = |row: &&LedgerRow| {
         row.provider == endpoint.provider
             && row.model == endpoint.model
@@ -91,6 +109,12 @@ fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow]) -> Tier {
     };
     let answered = |row: &LedgerRow| row.latency_ms.filter(|_| row.outcome.as_deref() == Some("ok"));
     let provider = config.user.providers.get(&endpoint.provider);
+    let able = config.endpoint(&endpoint.tier);
+    // Its cell depends on the key.
+    let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
+    let mut breaker = breaker::State::read(cell.map(String::as_str));
+    // Asked of a copy: nobody is about to send anything.
+    let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
     let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
     Tier {
         tier: endpoint.tier.clone(),
@@ -100,14 +124,18 @@ fn tier(config: &Config, endpoint: &Endpoint, rows: &[LedgerRow]) -> Tier {
         base_url: endpoint.base_url.clone(),
         local: endpoint.is_local(),
         key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
-        problem: config.endpoint(&endpoint.tier).err().map(|problem| problem.to_string()),
+        problem: able.err().map(|problem| problem.to_string()),
         price: endpoint
             .price
             .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
         price_source: PriceSource::of(endpoint.price.as_ref()).to_owned(),
-        breaker: "closed".to_owned(),
-        breaker_because: None,
-        requests: Requests::of(rows.iter().filter(is_sent).map(answered)),
+        breaker: admission.as_str(),
+        breaker_because: match &admission {
+            Admission::Closed => None,
+            Admission::Probe => Some("the next request finds out whether it works again".to_owned()),
+            Admission::Open(closure) => Some(closure.to_string()),
+        },
+        requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
         estimate_error: None,
     }
 }
@@ -203,7 +231,14 @@ fn test(
     let mut trials = Vec::new();
     for (name, endpoint) in asked {
         let trial = match endpoint {
-            Ok(endpoint) => try_out(&endpoint, &budget, deadline, &payload, &tokenizer),
+            Ok(endpoint) => {
+                let cell = open_breaker(&budget, &endpoint)?;
+                let trial = try_out(&endpoint, &budget, deadline, &payload, &tokenizer);
+                if let Some(text) = cell.filter(|_| !trial.ok) {
+                    budget.update(&endpoint.breaker(), &mut |_, _| Some(text.clone()))?;
+                }
+                trial
+            }
             Err(problem) => {
                 let tier = &config.user.tiers[name];
                 let message = format!("the tier {problem}");
@@ -222,6 +257,15 @@ fn test(
     }
     let is_well = trials.iter().all(|trial| trial.ok);
     Ok(if is_well { ExitStatus::Allowed } else { ExitStatus::Blocked })
+}
+
+/// Closes the breaker, since whoever tries an endpoint wants to know whether it works now; gives what
+/// it was, for the case that it does not.
+fn open_breaker(budget: &Budget, endpoint: &Endpoint) -> Result<Option<String>, BudgetError> {
+    let name = endpoint.breaker();
+    let cell = budget.cells(&name)?.into_iter().find(|(cell, _)| *cell == name);
+    Breaker::new(budget, name).close()?;
+    Ok(cell.map(|(_, text)| text))
 }
 
 /// Asks as a hook would: paid for before it is sent, and validated against what was sent.

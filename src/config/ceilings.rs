@@ -1,7 +1,5 @@
 //! Which limits are in force, and which file says so.
 
-use std::path::Path;
-
 use super::file::{Ceilings, UserLimits};
 use crate::meter::{Attribution, Limit, Scope};
 
@@ -10,7 +8,7 @@ use crate::meter::{Attribution, Limit, Scope};
 pub struct Ceiling {
     /// The limit.
     pub limit: Limit,
-    /// Where it is written: `[limits] in ~/.config/hookgate/config.toml`, `hookgate.toml`.
+    /// Where it is written: a table of the user's file, `[limits]`, or `hookgate.toml`.
     pub origin: String,
 }
 
@@ -19,19 +17,15 @@ pub struct Ceiling {
 /// raise them.
 pub(super) fn ceilings(
     user: &UserLimits,
-    user_path: &Path,
     asked: Option<(u64, &str)>,
     attribution: &Attribution,
 ) -> Vec<Ceiling> {
-    let file = user_path.display();
     let own = Ceilings {
         hook_tokens: user.own.hook_tokens.filter(|&own| asked.is_none_or(|(tokens, _)| own < tokens)),
         ..user.own
     };
-    let mut all: Vec<Ceiling> = own
-        .limits(Scope::User)
-        .map(|limit| Ceiling { limit, origin: format!("[limits] in {file}") })
-        .collect();
+    let mut all: Vec<Ceiling> =
+        own.limits(Scope::User).map(|limit| Ceiling { limit, origin: "[limits]".to_owned() }).collect();
     if let Some((tokens, origin)) = asked.filter(|_| own.hook_tokens.is_none()) {
         let asked = Ceilings { hook_tokens: Some(tokens), ..Ceilings::default() };
         all.extend(asked.limits(Scope::User).map(|limit| Ceiling { limit, origin: origin.to_owned() }));
@@ -43,7 +37,7 @@ pub(super) fn ceilings(
         let Some((name, ceilings)) = table.get_key_value(name).or_else(|| table.get_key_value("*")) else {
             continue;
         };
-        let origin = format!("[limits.{}.{name:?}] in {file}", scope.as_str());
+        let origin = format!("[limits.{}.{name:?}]", scope.as_str());
         all.extend(ceilings.limits(scope).map(|limit| Ceiling { limit, origin: origin.clone() }));
     }
     all

@@ -13,6 +13,8 @@ pub struct Environment {
     pub config_home: Option<PathBuf>,
     /// Where programs keep what they must remember; none without a home directory.
     pub state_home: Option<PathBuf>,
+    /// Characters of a line of standard output, where that is a terminal.
+    pub columns: Option<usize>,
     /// Environment variables.
     pub variables: HashMap<OsString, OsString>,
 }
@@ -28,6 +30,7 @@ impl Environment {
             config_home: dirs::config_dir(),
             // Only Linux tells state from data.
             state_home: dirs::state_dir().or_else(dirs::data_local_dir),
+            columns: console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)),
             variables: std::env::vars_os().collect(),
         })
     }

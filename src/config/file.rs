@@ -45,6 +45,8 @@ pub struct UserFile {
     pub prices: BTreeMap<String, ModelPrice>,
     /// Where the ledger is kept.
     pub state: State,
+    /// What electricity costs.
+    pub energy: Energy,
     /// A server that keeps reservations and ledger for many machines.
     pub store: StoreSection,
 }
@@ -59,6 +61,8 @@ pub struct Provider {
     pub base_url: String,
     /// The environment variable that holds its key.
     pub api_key_env: Option<String>,
+    /// What the machine takes while it answers, in watts.
+    pub watts: Option<Amount>,
     /// Whether it is the user's own gateway, which is told whom each request is charged to.
     #[serde(default)]
     pub gateway: bool,
@@ -90,6 +94,44 @@ pub struct UserLimits {
     pub team: BTreeMap<String, Ceilings>,
     /// Of the stages of a pipeline.
     pub stage: BTreeMap<String, Ceilings>,
+    /// How tokens are bounded before they are sent.
+    pub counting: Counting,
+}
+
+/// How tokens are bounded before they are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counting {
+    /// By a count, and a margin that is learned of what the provider reports.
+    #[default]
+    Learned,
+    /// By bytes, which no count exceeds.
+    Strict,
+}
+
+/// What electricity costs.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Energy {
+    /// USD per kilowatt-hour.
+    pub usd_per_kwh: Option<Amount>,
+}
+
+/// A number from 0 to 100,000.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Amount(pub f64);
+
+impl TryFrom<f64> for Amount {
+    type Error = String;
+
+    fn try_from(amount: f64) -> Result<Self, String> {
+        if (0.0..=100_000.0).contains(&amount) {
+            Ok(Self(amount))
+        } else {
+            Err(format!("{amount} is out of range: expected a number from 0 to 100000"))
+        }
+    }
 }
 
 /// Ceilings of one scope. Tokens count input and output.
@@ -145,6 +187,8 @@ struct WrittenLimits {
     team: BTreeMap<String, Ceilings>,
     #[serde(default)]
     stage: BTreeMap<String, Ceilings>,
+    #[serde(default)]
+    counting: Counting,
 }
 
 impl From<WrittenLimits> for UserLimits {
@@ -156,6 +200,7 @@ impl From<WrittenLimits> for UserLimits {
             repository: written.repository,
             team: written.team,
             stage: written.stage,
+            counting: written.counting,
         }
     }
 }
@@ -168,6 +213,8 @@ pub struct ModelPrice {
     pub input: f64,
     /// Of input that the provider reads from its cache; that of `input` unless it is given.
     pub cached_input: Option<f64>,
+    /// Of input that the provider writes to its cache; that of `input` unless it is given.
+    pub cache_write: Option<f64>,
     /// Of output.
     pub output: f64,
 }
@@ -178,7 +225,7 @@ impl ModelPrice {
     /// # Errors
     /// A figure that can only be a slip.
     pub fn price(&self) -> Result<Price, PriceError> {
-        Price::per_million(self.input, self.cached_input, self.output)
+        Price::per_million(self.input, self.cached_input, self.cache_write, self.output)
     }
 }
 

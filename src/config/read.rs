@@ -160,15 +160,17 @@ fn why_forbidden(key: &str, user_file: &Path) -> Option<String> {
     let user_file = user_file.display();
     match key {
         "providers" | "provider" | "dialect" | "base_url" | "model" | "api_key" | "api_key_env"
-        | "headers" | "proxy" => Some(format!("endpoints and keys live only in {user_file}")),
+        | "headers" | "proxy" | "gateway" => Some(format!("endpoints and keys live only in {user_file}")),
         "tiers" => Some(format!(
             "tiers are defined only in {user_file}; here they are named in a hook's section, tiers = [\"local\"]"
         )),
-        "limits" | "hook_tokens" | "call_tokens" | "day_tokens" | "month_tokens" | "day_usd"
+        "limits" | "counting" | "hook_tokens" | "call_tokens" | "day_tokens" | "month_tokens" | "day_usd"
         | "month_usd" => {
             Some(format!("ceilings live only in {user_file}; here `token_limit` of a hook may lower them"))
         }
-        "prices" | "state" | "store" | "redis" | "team" => Some(format!("it lives only in {user_file}")),
+        "prices" | "energy" | "state" | "store" | "redis" | "team" | "user" => {
+            Some(format!("it lives only in {user_file}"))
+        }
         "secrets" | "redact" => Some("the secret scan cannot be configured away".to_owned()),
         _ => None,
     }

@@ -9,8 +9,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::attribution::Labels;
 use super::ceilings::{Ceiling, ceilings};
 use super::file::{
-    BASELINE_FILE, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE, RepositoryFile, Tier,
-    UserFile,
+    BASELINE_FILE, Counting, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE,
+    RepositoryFile, Tier, UserFile,
 };
 use super::trust::{Capabilities, Consent, ConsentRecord};
 use super::{ConfigError, Environment, attribution, packs, read};
@@ -21,7 +21,9 @@ use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
+use crate::meter::estimate;
 use crate::meter::price::Price;
+use crate::meter::price::table::{Prices, TableError};
 use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
@@ -33,6 +35,7 @@ use crate::pipeline::Options;
 use crate::report::Barrier;
 use crate::report::alert::Thresholds;
 use crate::text::instead;
+use crate::tokens::PicoUsd;
 
 /// Tokens of one hook run where the repository says nothing.
 const TOKEN_LIMIT: u64 = 4000;
@@ -100,7 +103,7 @@ impl UserConfig {
     /// The limits that count outside of repositories.
     #[must_use]
     pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, &self.path, None, attribution)
+        ceilings(&self.file.limits, None, attribution)
     }
 }
 
@@ -121,6 +124,8 @@ pub struct Config {
     pub record: ConsentRecord,
     /// Where ledger, reservations and consent are kept.
     pub state_directory: PathBuf,
+    /// What models cost.
+    pub prices: Result<Prices, TableError>,
     /// The server that keeps the ledger instead; none where it is kept here.
     redis: Option<Server>,
     environment: Environment,
@@ -188,6 +193,7 @@ impl Config {
             baseline: Some(repository.work_tree().join(BASELINE_FILE)),
             consent,
             record,
+            prices: Prices::load(&state_directory),
             state_directory,
             redis,
             environment: environment.clone(),
@@ -199,20 +205,20 @@ impl Config {
         })
     }
 
-    /// Reads the user's file alone, for what concerns no repository.
+    /// Reads the user's file alone, for what concerns its models and no repository.
     ///
     /// # Errors
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let UserConfig { file: user, path: user_path, state_directory, redis } =
             UserConfig::load(environment)?;
-        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
+            prices: Prices::load(&state_directory),
+            labels: attribution::labels(&Labels::default(), &user.labels, environment)?,
             user,
             user_path,
             repository: RepositoryFile::default(),
             local_hooks: Hooks::default(),
-            labels,
             baseline: None,
             consent: Consent::NotNeeded,
             record: ConsentRecord::of(&environment.directory, &state_directory)?,
@@ -243,6 +249,9 @@ impl Config {
     /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
+        if let Err(error) = &self.prices {
+            return Err(ConfigError::Prices(error.to_string()));
+        }
         let (tiers, barrier) = self.reviewers(section)?;
         let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
@@ -332,14 +341,34 @@ impl Config {
             model: model.model.clone(),
             key: None,
             price: None,
+            counting: match self.user.limits.counting {
+                Counting::Learned => Endpoint::usual_counting(&provider.base_url),
+                Counting::Strict => estimate::Counting::Strict,
+            },
             machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
             gateway: provider.gateway,
         };
-        let price = match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
-            Some(price) => price.price().ok(),
-            None => endpoint.is_local().then(Price::local),
-        };
+        let price = self.price(&endpoint).map(|price| Price { energy: self.energy(provider), ..price });
         Endpoint { price, ..endpoint }
+    }
+
+    /// What the user's file says that a model costs; where it says nothing, nothing on this machine,
+    /// and elsewhere what the price lists have for exactly this model at exactly this host.
+    fn price(&self, endpoint: &Endpoint) -> Option<Price> {
+        match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
+            Some(price) => price.price().ok(),
+            None if endpoint.is_local() => Some(Price::local()),
+            None => {
+                let host = Endpoint::host(&endpoint.base_url)?;
+                Some(self.prices.as_ref().ok()?.get(&host, &endpoint.model)?.price)
+            }
+        }
+    }
+
+    /// What an hour of a provider's electricity costs, where the user's file says it.
+    fn energy(&self, provider: &Provider) -> Option<PicoUsd> {
+        let (watts, tariff) = (provider.watts?, self.user.energy.usd_per_kwh?);
+        Some(PicoUsd::from_usd(watts.0 / 1000.0 * tariff.0))
     }
 
     /// The model that a history is priced for, whether or not it could be asked: a tier of the user's
@@ -441,10 +470,10 @@ impl Config {
         }
     }
 
-    /// What the user's file allows a run that belongs to no hook.
+    /// The limits that the user's file sets to a run that belongs to no hook.
     #[must_use]
     pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
-        let ceilings = ceilings(&self.user.limits, &self.user_path, None, attribution);
+        let ceilings = ceilings(&self.user.limits, None, attribution);
         Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
     }
 
@@ -457,7 +486,7 @@ impl Config {
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
             (None, None) => (TOKEN_LIMIT, "built in"),
         };
-        ceilings(&self.user.limits, &self.user_path, Some(asked), &self.attribution(hook))
+        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
     }
 
     /// Where reservations and the ledger are kept.

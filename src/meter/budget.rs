@@ -4,9 +4,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::calendar::resets;
 use super::denial::Denial;
 use super::price::Price;
+use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{
     About, Admission, Clock, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError, Totals,
 };
@@ -151,9 +151,24 @@ pub struct WindowState {
     pub reserved: u64,
     /// When it begins anew, in ms since the epoch; none for a window without an end.
     pub resets_at: Option<u64>,
+    /// How many finished requests in it used tokens of an unknown price.
+    pub unpriced: u64,
 }
 
 impl Budget {
+    /// [`open`](Self::open), to read what is there; none where nothing was ever held, and then nothing
+    /// is made.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub fn existing(
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Option<Self>, BudgetError> {
+        if place.exists() { Self::open(place, limits, attribution).map(Some) } else { Ok(None) }
+    }
+
     /// Opens the store at `place` (made if it is missing), and resolves what dead processes left.
     ///
     /// # Errors
@@ -249,29 +264,17 @@ impl Budget {
     /// [`BudgetError::Store`].
     pub fn windows(&self) -> Result<Vec<WindowState>, BudgetError> {
         let totals = self.store.totals(&self.attribution)?;
-        let (tomorrow, next_month) = resets(totals.time);
-        let mut states = Vec::new();
-        for unit in [Unit::Tokens, Unit::Money] {
-            for window in [Window::Hook, Window::Day, Window::Month] {
-                for scope in Scope::ALL {
-                    let Some(totals) = totals.of(window, scope) else { continue };
-                    let is_this =
-                        |limit: &&Limit| (limit.window, limit.scope, limit.unit) == (window, scope, unit);
-                    let (used, reserved) = match unit {
-                        Unit::Tokens => (totals.used, totals.reserved),
-                        Unit::Money => (totals.used_cost.0, totals.reserved_cost.0),
-                    };
-                    let limit = self.limits.iter().find(is_this).map(|limit| limit.most);
-                    let resets_at = match window {
-                        Window::Day => tomorrow,
-                        Window::Month => next_month,
-                        Window::Call | Window::Hook => None,
-                    };
-                    states.push(WindowState { window, scope, unit, limit, used, reserved, resets_at });
-                }
-            }
-        }
-        Ok(states)
+        Ok(states(&totals, &self.limits))
+    }
+
+    /// Where the windows stand, and what is under way.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn standing(&self) -> Result<Standing, BudgetError> {
+        let totals = self.store.totals(&self.attribution)?;
+        let latest = self.store.ledger(totals.time.saturating_sub(LONGEST_OPEN))?;
+        Ok(Standing::of(&totals, &self.limits, &latest))
     }
 
     /// Puts a request on the ledger that is not made, with the code of the reason.
@@ -391,7 +394,10 @@ impl Open<'_> {
         latency: Option<Duration>,
     ) -> Result<Option<PicoUsd>, BudgetError> {
         let (usage, cost) = match charge {
-            Charge::Usage(usage) => (usage, self.price.map(|price| price.cost(&usage))),
+            // What the provider says that it cost is the truth, whatever the price lists say.
+            Charge::Usage(usage) => {
+                (usage, usage.reported_cost.or_else(|| self.price.map(|price| price.cost(&usage))))
+            }
             Charge::Nothing => {
                 (Usage { source: UsageSource::Reported, ..Usage::default() }, Some(PicoUsd::ZERO))
             }
@@ -400,8 +406,8 @@ impl Open<'_> {
                 self.price.map(|price| price.upper_bound(self.input, self.output)),
             ),
         };
-        let settlement =
-            Settlement { full: charge == Charge::Full, usage, cost, energy: None, outcome, latency };
+        let energy = latency.and_then(|latency| self.price?.energy_for(latency));
+        let settlement = Settlement { full: charge == Charge::Full, usage, cost, energy, outcome, latency };
         self.budget.store.settle(&self.id, &settlement)?;
         Ok(cost)
     }

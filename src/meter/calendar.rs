@@ -1,11 +1,12 @@
-//! Days and months in UTC, as windows count them. Times are ms since the epoch.
+//! Days and months in UTC, as windows and reports count them. Times are ms since the epoch.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// The UTC day and month of `time`, as `2026-11-23` and `2026-11`.
-pub(super) fn window_ids(time: u64) -> (String, String) {
+#[must_use]
+pub fn window_ids(time: u64) -> (String, String) {
     let date = date(time);
     let month = format!("{:04}-{:02}", date.year(), date.month());
     (format!("{month}-{:02}", date.day()), month)
@@ -14,17 +15,31 @@ pub(super) fn window_ids(time: u64) -> (String, String) {
 /// When the day and the month of `time` end; none at the end of the calendar.
 pub(super) fn resets(time: u64) -> (Option<u64>, Option<u64>) {
     let today = date(time);
-    let start = |date: Date| -> Option<u64> {
-        let midnight = date.to_zoned_datetime(TimeZone::UTC).ok()?;
-        u64::try_from(midnight.timestamp().as_millisecond()).ok()
-    };
-    (today.tomorrow().ok().and_then(start), today.last_of_month().tomorrow().ok().and_then(start))
+    (today.tomorrow().ok().map(start), today.last_of_month().tomorrow().ok().map(start))
+}
+
+/// When a UTC day begins; 0 for days before the epoch.
+#[must_use]
+pub fn start(day: Date) -> u64 {
+    let midnight = day.to_zoned_datetime(TimeZone::UTC).ok();
+    midnight.and_then(|midnight| u64::try_from(midnight.timestamp().as_millisecond()).ok()).unwrap_or(0)
+}
+
+/// `time` as RFC 3339 has it, in UTC and to the second: `2026-11-23T22:40:05Z`.
+#[must_use]
+pub fn written(time: u64) -> String {
+    timestamp(time).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A time beyond the calendar falls on its last day.
-fn date(time: u64) -> Date {
+#[must_use]
+pub fn date(time: u64) -> Date {
+    timestamp(time).to_zoned_datetime(TimeZone::UTC).date()
+}
+
+fn timestamp(time: u64) -> Timestamp {
     let timestamp = i64::try_from(time).ok().and_then(|time| Timestamp::from_millisecond(time).ok());
-    timestamp.unwrap_or(Timestamp::MAX).to_zoned_datetime(TimeZone::UTC).date()
+    timestamp.unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What it may cost: limits over windows of time, kept by every process together.
 
 pub mod price;
-mod calendar;
+pub mod estimate;
+pub mod calendar;
 pub mod denial;
 pub mod store;
+pub mod standing;
 pub mod budget;
 pub mod breaker;
 pub mod units;

@@ -101,7 +101,7 @@ impl Client {
         let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
         // A reply without figures is charged what was reserved for it.
         let usage = answer.usage.unwrap_or(Usage {
-            input: request.input_tokens,
+            input: request.reserved_input,
             cached_input: 0,
             output: request.max_output_tokens,
             source: UsageSource::Estimated,
@@ -156,16 +156,6 @@ impl Client {
     }
 }
 
-/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
-fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    let body = read(response, deadline).unwrap_or_default();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
-}
-
 /// Asks servers on this machine what they are: without a key, through no proxy, along no redirect.
 pub(super) struct Loopback {
     /// Never dropped, as [`Client`]'s.
@@ -207,6 +197,16 @@ impl Loopback {
         let body = read(response, deadline).ok()?;
         Some((status, serde_json::from_str(&body).ok()?))
     }
+}
+
+/// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
+fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let body = read(response, deadline).unwrap_or_default();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 
 /// Reads a body to its end, its limit or the deadline.
@@ -289,6 +289,12 @@ impl Address {
     /// Whether the host is this machine, said literally.
     pub(super) fn is_loopback(&self) -> bool {
         self.0.host_str() == Some("localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
+    }
+
+    /// The host's name, where its port is the usual one of its scheme.
+    pub(super) fn host(&self) -> Option<String> {
+        let is_usual = self.0.port().is_none();
+        self.0.host_str().filter(|_| is_usual).map(str::to_owned)
     }
 
     /// Link-local addresses, where clouds serve a machine's credentials, with their names; and

@@ -12,9 +12,18 @@ pub mod recall;
 pub mod tiers;
 pub mod detect;
 
+use crate::meter::budget::Budget;
+use crate::meter::estimate::{self, Counting};
 use crate::meter::price::Price;
 use crate::report::ModelName;
 use dialect::Dialect;
+
+/// The usual margin for OpenAI's own models, in thousandths: what their servers add to a chat.
+const OWN_TOKENIZER: u64 = 20;
+/// The usual margin for models that count with another tokenizer, in thousandths.
+const OTHER_TOKENIZERS: u64 = 300;
+/// Bytes of a token of code, about.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// A model at a provider, as the user's file defines a tier.
 #[derive(Clone, Debug)]
@@ -33,6 +42,8 @@ pub struct Endpoint {
     pub key: Option<ApiKey>,
     /// What its tokens cost; none where it is unknown.
     pub price: Option<Price>,
+    /// How its input tokens are bounded before they are sent.
+    pub counting: Counting,
     /// The machine that this runs on, told from others that share its store: an address on loopback
     /// is another server on each.
     pub machine: String,
@@ -104,8 +115,34 @@ impl Endpoint {
             model: "none".to_owned(),
             key: None,
             price: None,
+            counting: Counting::Margin(OTHER_TOKENIZERS),
             machine: String::new(),
             gateway: false,
+        }
+    }
+
+    /// The host that serves it; none where it is no address, or one with a port of its own, at which
+    /// anybody may serve anything.
+    #[must_use]
+    pub fn host(base_url: &str) -> Option<String> {
+        http::Address::parse(base_url).ok()?.host()
+    }
+
+    /// How tokens are bounded before anything is known of the endpoint: many servers speak OpenAI's
+    /// dialect, and only OpenAI's own models count with its tokenizer.
+    #[must_use]
+    pub fn usual_counting(base_url: &str) -> Counting {
+        let is_openai = Self::host(base_url).as_deref() == Some("api.openai.com");
+        Counting::Margin(if is_openai { OWN_TOKENIZER } else { OTHER_TOKENIZERS })
+    }
+
+    /// Bounds tokens by what the endpoint has counted before. What the ledger cannot tell changes
+    /// nothing.
+    pub fn learn(&mut self, budget: &Budget) {
+        if let Counting::Margin(usual) = self.counting {
+            let experience = budget.experience(&self.provider, &self.model, estimate::SAMPLES);
+            let margin = estimate::margin(&experience.unwrap_or_default(), usual);
+            self.counting = Counting::Margin(margin);
         }
     }
 
@@ -131,22 +168,17 @@ impl Endpoint {
         http::Address::parse(&self.base_url).is_ok_and(|address| address.is_loopback())
     }
 
-    /// Counted tokens to tokens that this endpoint may count: hookgate counts with the tokenizer of
-    /// OpenAI's models, and others may need 30 % more for the same code.
+    /// Measured tokens to tokens that this endpoint may count: hookgate counts with the tokenizer of
+    /// OpenAI's models, and others may need more for the same code.
     #[must_use]
     pub fn with_margin(&self, tokens: u64) -> u64 {
-        (tokens * (100 + self.margin_percent())).div_ceil(100)
+        self.counting.with_margin(tokens)
     }
 
-    /// The most tokens that may be counted so that the endpoint counts no more than `tokens`.
+    /// The most tokens that may be measured so that the endpoint counts no more than `tokens`.
     #[must_use]
     pub fn without_margin(&self, tokens: u64) -> u64 {
-        tokens * 100 / (100 + self.margin_percent())
-    }
-
-    /// Many servers speak OpenAI's dialect, and only OpenAI's own models count with its tokenizer.
-    fn margin_percent(&self) -> u64 {
-        if self.base_url.starts_with("https://api.openai.com/") { 2 } else { 30 }
+        self.counting.without_margin(tokens)
     }
 
     /// How many units one request may hold: a small model loses track of many.
@@ -155,10 +187,14 @@ impl Endpoint {
         if self.is_local() { 3 } else { 8 }
     }
 
-    /// How many tokens of code one request may hold.
+    /// How many tokens of code one request may hold, in the measure in which they are bounded.
     #[must_use]
     pub fn tokens_per_request(&self) -> u64 {
-        if self.is_local() { 2000 } else { 4000 }
+        let tokens = if self.is_local() { 2000 } else { 4000 };
+        match self.counting {
+            Counting::Margin(_) => tokens,
+            Counting::Strict => tokens * BYTES_PER_TOKEN,
+        }
     }
 
     /// The cell of the store in which its breaker is kept. Another key, address or model is another

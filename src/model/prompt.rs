@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Endpoint;
 use super::dialect::Question;
 use super::schema::{Schema, places};
+use crate::meter::estimate::Counting;
 use crate::payload::pack::Overhead;
 use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{FORMAT, Payload};
@@ -24,6 +25,15 @@ const FRAMES: u64 = 3;
 /// (a token holds three digits, and no file that is read has a billion lines), one for the colon,
 /// one for quotes and comma.
 const PLACE: u64 = 6;
+
+/// What strict counting allows for the templates of all messages, and for what a provider writes
+/// around a schema to explain it.
+const STRICT_FRAME: u64 = 256;
+/// Bytes of one place in the schema: quotes, a comma, a colon, a block of three digits and a line of
+/// ten.
+const STRICT_PLACE: u64 = 17;
+/// Bytes of `,"enum":[]`.
+const ENUM: u64 = 10;
 
 /// The same bytes in every request, so that a server may keep its state after reading them. The
 /// schema is restated since servers that constrain the decoder do not show it to the model.
@@ -81,6 +91,8 @@ pub struct Request {
     /// The part of `input_tokens` that any server has to read: instructions and payload. A server
     /// that reports far fewer has cut the prompt.
     pub prompt_tokens: u64,
+    /// The most input tokens that the endpoint may count: what is reserved.
+    pub reserved_input: u64,
     /// The most output tokens it asks for.
     pub max_output_tokens: u64,
 }
@@ -101,8 +113,15 @@ pub fn most(requests: &[Request]) -> Usage {
 pub fn render(payload: &Payload, endpoint: &Endpoint, doubts: bool, tokenizer: &Tokenizer) -> Request {
     let schema = Schema::new(places(payload), endpoint.dialect.takes_sizes(), doubts);
     let system = system(doubts);
+    let written = schema.to_json();
     let prompt_tokens = tokenizer.count(&system) + payload.tokens();
-    let input_tokens = prompt_tokens + tokenizer.count(&schema.to_json()) + FRAMES * FRAME;
+    let input_tokens = prompt_tokens + tokenizer.count(&written) + FRAMES * FRAME;
+    let measured = match endpoint.counting {
+        Counting::Margin(_) => input_tokens,
+        Counting::Strict => {
+            [&*system, payload.text(), &written].map(bytes).iter().sum::<u64>() + STRICT_FRAME
+        }
+    };
     let body = endpoint.dialect.body(&Question {
         model: &endpoint.model,
         system: &system,
@@ -116,18 +135,29 @@ pub fn render(payload: &Payload, endpoint: &Endpoint, doubts: bool, tokenizer: &
         path: endpoint.dialect.path(),
         input_tokens,
         prompt_tokens,
+        reserved_input: endpoint.with_margin(measured),
         max_output_tokens: MAX_OUTPUT_TOKENS,
     }
 }
 
-/// Upper bound of what a request to this endpoint costs beside its payload: the input tokens of
-/// any [`render`]ed request are at most `fixed + per_line × numbered lines + payload`.
+fn bytes(text: &str) -> u64 {
+    text.len() as u64
+}
+
+/// Upper bound of what a request to this endpoint costs beside its payload, in the measure of its
+/// counting: any [`render`]ed request measures at most `fixed + per_line × numbered lines + payload`.
 #[must_use]
 pub fn overhead(endpoint: &Endpoint, doubts: bool, tokenizer: &Tokenizer) -> Overhead {
     let schema = Schema::new(Vec::new(), endpoint.dialect.takes_sizes(), doubts);
     // One frame more than is rendered, for the words `enum` and brackets around the places.
-    let fixed = tokenizer.count(&system(doubts)) + tokenizer.count(&schema.to_json()) + (FRAMES + 1) * FRAME;
-    Overhead { fixed, per_line: PLACE, output: MAX_OUTPUT_TOKENS }
+    let (system, written) = (system(doubts), schema.to_json());
+    let (fixed, per_line) = match endpoint.counting {
+        Counting::Margin(_) => {
+            (tokenizer.count(&system) + tokenizer.count(&written) + (FRAMES + 1) * FRAME, PLACE)
+        }
+        Counting::Strict => (bytes(&system) + bytes(&written) + STRICT_FRAME + ENUM, STRICT_PLACE),
+    };
+    Overhead { fixed, per_line, output: MAX_OUTPUT_TOKENS }
 }
 
 #[cfg(test)]
@@ -138,6 +168,7 @@ mod tests {
 
     use super::super::sample::{DIALECTS, block, endpoint, payload};
     use super::*;
+    use crate::payload::tokenizer::recorded;
 
     fn body(payload: &Payload, endpoint: &Endpoint) -> Value {
         serde_json::from_str(&render(payload, endpoint, false, &Tokenizer::load()).body).unwrap()
@@ -249,6 +280,19 @@ mod tests {
                 let most = bound.fixed + bound.per_line * lines + payload.tokens();
                 prop_assert!(request.input_tokens <= most, "{} > {most}", request.input_tokens);
                 prop_assert_eq!(request.max_output_tokens, bound.output);
+                prop_assert!(request.reserved_input <= endpoint.with_margin(most));
+
+                let strict = Endpoint { counting: Counting::Strict, ..endpoint.clone() };
+                let bounded = render(&payload, &strict, doubts, &tokenizer);
+                let bound = overhead(&strict, doubts, &tokenizer);
+                let bytes = payload.text().len() as u64;
+                prop_assert!(bounded.reserved_input <= bound.fixed + bound.per_line * lines + bytes);
+                // Everything that is sent, in one text, by the other tokenizer.
+                let schema = Schema::new(places(&payload), dialect.takes_sizes(), doubts).to_json();
+                let sent = [&*system(doubts), &text, &schema].concat();
+                let counted = recorded(&sent) as u64 + FRAMES * FRAME;
+                prop_assert!(counted <= bounded.reserved_input, "{counted} > {}", bounded.reserved_input);
+                prop_assert_eq!((bounded.body, bounded.input_tokens), (request.body.clone(), request.input_tokens));
                 prop_assert_eq!(&request.body, &render(&payload, &endpoint, doubts, &tokenizer).body);
                 let sent: Value = serde_json::from_str(&request.body).unwrap();
                 let messages = sent["messages"].as_array().unwrap();

@@ -40,13 +40,16 @@ pub struct Memory {
     mode: Mode,
     level: Level,
     documentation: bool,
-    /// Those of the first tier, and those of the one that it leaves its doubts to.
+    /// Those of each tier that the run may ask, in that order: a review by any of them counts.
     terms: Vec<Terms>,
     repository: String,
     hits: Vec<Hit>,
     misses: Vec<Miss>,
     notes: Vec<String>,
 }
+
+/// What was said of a unit before, and by which model.
+type Found = (Hit, Vec<Kept>, String);
 
 impl Memory {
     /// Opens the cache in `directory`, and that of the `team` behind it, for a run that asks `tiers`
@@ -82,10 +85,8 @@ impl Memory {
             misses: Vec::new(),
             notes: Vec::new(),
         };
-        if let Some(first) = tiers.first() {
-            let above = tiers.above(first);
-            memory.terms.push(memory.terms_of(first, above.is_some()));
-            memory.terms.extend(above.map(|above| memory.terms_of(above, false)));
+        for endpoint in tiers.asked.iter().chain(&tiers.escalation) {
+            memory.terms.push(memory.terms_of(endpoint, tiers.above(endpoint).is_some()));
         }
         memory.cache = opened.unwrap_or_else(|error| memory.fail(&error));
         memory.shared = team.and_then(|team| Shared::new(team).map_err(|error| memory.part(&error)).ok());
@@ -106,28 +107,11 @@ impl Memory {
 
     /// Answers the units that were reviewed before, here or else on a machine of the team.
     pub fn recall(&mut self, report: &mut Report, rules: &RuleSet) {
-        let places: Vec<_> = asked(&report.changes).collect();
-        let edges_of = |report: &Report, place: UnitRef| {
-            let change = &report.changes[place.change].classified;
-            edges(change, &change.units[place.unit])
-        };
-        let mut known = Vec::with_capacity(places.len());
-        for &place in &places {
-            let Some(found) = self.find(&edges_of(report, place), &Fetched::default()) else { return };
-            known.push(found);
-        }
-        let unknown = places.iter().zip(&known).filter(|(_, found)| found.is_err());
-        let unknown: Vec<Edge> = unknown.flat_map(|(&place, _)| edges_of(report, place)).collect();
-        if let Some(fetched) = self.fetch(&unknown) {
-            for (&place, found) in places.iter().zip(&mut known).filter(|(_, found)| found.is_err()) {
-                let Some(again) = self.find(&edges_of(report, place), &fetched) else { return };
-                *found = again;
-            }
-        }
+        let places: Vec<UnitRef> = asked(&report.changes).collect();
         let mut redactor = None;
-        for (place, found) in places.into_iter().zip(known) {
-            let Found { hit, kept, model } = match found {
-                Ok(known) => known,
+        for (place, found) in places.iter().zip(self.look_up(&places, &report.changes)) {
+            let (hit, kept, model) = match found {
+                Ok(found) => found,
                 Err(miss) => {
                     self.misses.push(miss);
                     continue;
@@ -142,21 +126,43 @@ impl Memory {
                     Anchor::new(change, unit, redactor).map_or_else(Vec::new, |it| it.findings(&kept))
                 }
             };
-            let whose = if hit.is_shared() { ", on another machine" } else { "" };
+            let whose = if hit.is_shared() { " on another machine" } else { "" };
             let because = format!("reviewed before on {} by {model}{whose}", hit.date);
-            report.recall(place, Recalled { because, findings, tokens: hit.tokens });
+            report.recall(*place, Recalled { because, findings, tokens: hit.tokens });
             self.hits.push(hit);
         }
     }
 
-    /// What is known of a unit, here and in what was fetched, and by which model; none where there is
-    /// no cache.
+    /// What is known of each of these units; nothing of any where there is no cache. The team is asked
+    /// once, about all that is not known here.
+    fn look_up(&mut self, places: &[UnitRef], changes: &[RoutedChange]) -> Vec<Result<Found, Miss>> {
+        let edges = |place: &UnitRef| {
+            let change = &changes[place.change].classified;
+            edges(change, &change.units[place.unit])
+        };
+        let units: Vec<Vec<Edge>> = places.iter().map(edges).collect();
+        let here: Option<Vec<_>> = units.iter().map(|edges| self.find(edges, &Fetched::default())).collect();
+        let Some(mut found) = here else { return Vec::new() };
+        let unknown = units.iter().zip(&found).filter(|(_, found)| found.is_err());
+        let unknown: Vec<Edge> = unknown.flat_map(|(edges, _)| edges).copied().collect();
+        if let Some(fetched) = self.fetch(&unknown) {
+            for (edges, found) in units.iter().zip(&mut found).filter(|(_, found)| found.is_err()) {
+                match self.find(edges, &fetched) {
+                    Some(again) => *found = again,
+                    None => return Vec::new(),
+                }
+            }
+        }
+        found
+    }
+
+    /// What is known of a unit, here and in what was fetched; none where there is no cache.
     fn find(&mut self, edges: &[Edge], fetched: &Fetched) -> Option<Result<Found, Miss>> {
         let mut first_miss = None;
         for terms in &self.terms {
             let miss = match self.cache.as_mut()?.find(terms, &self.repository, edges, fetched) {
                 Ok(Lookup::Hit(hit)) => match anchor::read(&hit.said) {
-                    Some(kept) => return Some(Ok(Found { hit, kept, model: terms.model.clone() })),
+                    Some(kept) => return Some(Ok((hit, kept, terms.model.clone()))),
                     None => Miss::Unreadable,
                 },
                 Ok(Lookup::Miss(miss)) => miss,
@@ -260,14 +266,6 @@ impl Memory {
         self.shared = None;
         self.notes.push(format!("no reviews are shared: {error}"));
     }
-}
-
-/// An earlier review.
-struct Found {
-    hit: Hit,
-    kept: Vec<Kept>,
-    /// Who made it.
-    model: String,
 }
 
 /// What a unit leads from and to.

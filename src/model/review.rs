@@ -237,12 +237,12 @@ impl Reviewer<'_> {
     }
 }
 
-/// What a request may take at the most: its counted input with a margin for tokenizers that are
-/// not ours, and all the output it asks for.
+/// What a request may take at the most: its input as bounded for the endpoint, and all the output it
+/// asks for.
 fn estimate(request: &Request, payload: &Payload, terms: &Terms<'_>, raw_tokens: u64) -> Estimate {
     let endpoint = terms.endpoint;
     Estimate {
-        input: endpoint.with_margin(request.input_tokens),
+        input: request.reserved_input,
         output: request.max_output_tokens,
         price: endpoint.price,
         provider: endpoint.provider.clone(),

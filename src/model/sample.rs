@@ -16,6 +16,7 @@ pub(super) fn endpoint(dialect: Dialect, base_url: &str) -> Endpoint {
         model: "model-1".to_owned(),
         key: Some(ApiKey { value: "sk-secret".to_owned(), origin: "variable MODEL_KEY".to_owned() }),
         price: None,
+        counting: Endpoint::usual_counting(base_url),
         machine: String::new(),
         gateway: false,
     }

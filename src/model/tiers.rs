@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
+use crate::meter::budget::Budget;
 use crate::payload::route::Reason;
 use crate::report::turn::{Skipped, Standby};
 use crate::tokens::PicoUsd;
@@ -40,6 +41,14 @@ impl Tiers {
     #[must_use]
     pub fn above(&self, endpoint: &Endpoint) -> Option<&Endpoint> {
         self.escalation.as_ref().filter(|escalation| escalation.tier != endpoint.tier)
+    }
+
+    /// The same, each endpoint with what `budget` remembers of how it counts.
+    #[must_use]
+    pub fn learned(&self, budget: &Budget) -> Self {
+        let mut learned = self.clone();
+        learned.asked.iter_mut().chain(&mut learned.escalation).for_each(|endpoint| endpoint.learn(budget));
+        learned
     }
 
     /// Names a tier that is not asked.
@@ -111,7 +120,7 @@ mod tests {
     fn money_stops_nobody_who_costs_none() {
         let free = Endpoint { price: Some(Price::local()), ..endpoint(DIALECTS[0], "") };
         let unknown = Endpoint { price: None, ..free.clone() };
-        let dear = Endpoint { price: Price::per_million(0.0, None, 0.1).ok(), ..free.clone() };
+        let dear = Endpoint { price: Price::per_million(0.0, None, None, 0.1).ok(), ..free.clone() };
         for reason in [Reason::BudgetDay, Reason::BudgetMonth, Reason::Unpriced] {
             assert!(may_take(&free, reason) && !may_take(&unknown, reason) && !may_take(&dear, reason));
         }

@@ -10,6 +10,7 @@ use super::tokenizer::Tokenizer;
 use super::worth::worth;
 use super::{Block, Level, Payload, SentLine, UnitRef};
 use crate::change::ChangeClass;
+use crate::meter::estimate::Counting;
 
 /// What bounds a hook's payloads.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct PackOptions {
     pub tokens_per_request: u64,
     /// What a request costs beside its payload.
     pub overhead: Overhead,
+    /// How tokens are measured against limits. What is reported is always counted.
+    pub counting: Counting,
 }
 
 /// What a request costs beside its payload, as the stage that renders requests bounds it from above.
@@ -60,7 +63,7 @@ pub struct Compressed {
     pub documentation: BTreeMap<UnitRef, usize>,
     /// How many different secrets were taken out of the payloads.
     pub redactions: usize,
-    /// What a limit has to hold for all payloads, in counted tokens: instructions, schema and replies
+    /// What a limit has to hold for all payloads, as measured: instructions, schema and replies
     /// included, bounded from above.
     pub bound: u64,
 }
@@ -82,6 +85,7 @@ pub fn compress(
     let mut cutter = Cutter {
         changes,
         tokenizer,
+        counting: options.counting,
         documentation: options.documentation,
         session: redactor.session(),
         slicers: BTreeMap::new(),
@@ -168,6 +172,8 @@ struct Draft {
 struct Counted {
     text: Redacted,
     tokens: u64,
+    /// What a limit has to hold for it.
+    measured: u64,
 }
 
 /// The most places that are named beside an edit which is made in many; of more, the number is.
@@ -177,6 +183,7 @@ const NAMED: usize = 8;
 struct Cutter<'a> {
     changes: &'a [RoutedChange],
     tokenizer: &'a Tokenizer,
+    counting: Counting,
     documentation: bool,
     session: Session<'a>,
     slicers: BTreeMap<usize, Slicer<'a>>,
@@ -243,7 +250,12 @@ impl<'a> Cutter<'a> {
         let lines = sent_lines(&rendered, &block);
         let counted = |text: Redacted, number: &str| {
             let tokens = self.tokenizer.count(&format!("{number}{}", text.as_str()));
-            Counted { text, tokens }
+            let measured = match self.counting {
+                Counting::Margin(_) => tokens,
+                Counting::Strict if number.is_empty() => text.as_str().len() as u64,
+                Counting::Strict => (text.as_str().len() + LONGEST_NUMBER) as u64,
+            };
+            Counted { text, tokens, measured }
         };
         Draft {
             edit: edit.clone(),
@@ -304,19 +316,22 @@ const CROWDED: usize = 16;
 /// A block's number stays below this, so that it is a single token whatever it is.
 const BLOCKS: usize = 999;
 
+/// Bytes of a block's number with its mark, at the most.
+const LONGEST_NUMBER: usize = "#999".len();
+
 /// Whether units of `tokens` in total may travel in one request.
 fn is_within(units: usize, tokens: u64, options: &PackOptions) -> bool {
     units <= 1 || (units <= options.units_per_request.min(BLOCKS) && tokens <= options.tokens_per_request)
 }
 
-/// Tokens of the drafts in one request: what stands around several units of a file is sent once.
+/// Measured tokens of the drafts in one request: what stands around several units of a file is sent once.
 fn tokens<'d>(drafts: impl Iterator<Item = &'d Draft>) -> u64 {
     let mut seen = HashSet::new();
     let mut tokens = 0;
     for draft in drafts {
         let mut around = draft.around.iter();
         let fresh = around.by_ref().filter(|line| seen.insert((draft.edit.unit.change, line.text.as_str())));
-        tokens += draft.block.tokens + fresh.map(|line| line.tokens).sum::<u64>();
+        tokens += draft.block.measured + fresh.map(|line| line.measured).sum::<u64>();
     }
     tokens
 }

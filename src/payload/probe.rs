@@ -58,6 +58,7 @@ mod tests {
     use super::super::route::{asked, route};
     use super::*;
     use crate::change::sample::classified;
+    use crate::meter::estimate::Counting;
 
     /// What a model is tried with has the form of what it will be asked.
     #[test]
@@ -70,6 +71,7 @@ mod tests {
             highest: Level::Slice,
             documentation: false,
             limit: None,
+            counting: Counting::Margin(0),
             units_per_request: 1,
             tokens_per_request: 1000,
             overhead: Overhead { fixed: 0, per_line: 0, output: 0 },

@@ -27,7 +27,7 @@ impl Tokenizer {
 
 /// What the counter of record says.
 #[cfg(any(test, debug_assertions))]
-fn recorded(text: &str) -> usize {
+pub(crate) fn recorded(text: &str) -> usize {
     tiktoken_rs::o200k_base_singleton().count_ordinary(text)
 }
 

@@ -10,11 +10,12 @@ use super::Options;
 use crate::check::finding::Finding;
 use crate::meter::Window;
 use crate::meter::budget::Budget;
+use crate::meter::price::{Price, PriceSource};
 use crate::model::Endpoint;
 use crate::model::prompt::{Request, most, overhead, render};
 use crate::model::recall::Memory;
 use crate::model::review::{Terms, review};
-use crate::model::tiers::{may_take, until};
+use crate::model::tiers::{Tiers, may_take, until};
 use crate::payload::pack::{Compressed, PackOptions, compress};
 use crate::payload::redact::Redactor;
 use crate::payload::route::{Reason, RoutedChange};
@@ -40,8 +41,12 @@ pub(super) fn ask(
     report: &mut Report,
 ) {
     let (budget, room) = budget(options, report);
-    let desk = Desk { options, tokenizer, redactor: Redactor::new(&options.rules) };
-    let endpoint = options.tiers.first().cloned().unwrap_or_else(Endpoint::preview);
+    let tiers = match &budget {
+        Some(budget) => options.tiers.learned(budget),
+        None => options.tiers.clone(),
+    };
+    let desk = Desk { options, tiers: &tiers, tokenizer, redactor: Redactor::new(&options.rules) };
+    let endpoint = tiers.first().cloned().unwrap_or_else(Endpoint::preview);
     let round = desk.round(units, &endpoint, room, &report.changes);
     report.model = options.tiers.first().map(Endpoint::name);
     report.standby = options.tiers.standby();
@@ -70,6 +75,8 @@ pub(super) fn ask(
                 said: BTreeMap::new(),
                 doubts: Vec::new(),
                 invented: 0,
+                is_cost_reported: false,
+                price: endpoint.price,
             };
             run.finish(round);
             report.charge(&budget);
@@ -116,6 +123,8 @@ fn too_large(room: Room) -> String {
 /// Where requests are made.
 struct Desk<'a> {
     options: &'a Options,
+    /// Whom to ask, with what each has taught of how it counts.
+    tiers: &'a Tiers,
     tokenizer: &'a Tokenizer,
     redactor: Redactor,
 }
@@ -144,7 +153,7 @@ impl Desk<'_> {
         changes: &[RoutedChange],
     ) -> Round<'e> {
         let options = self.options;
-        let doubts = options.tiers.above(endpoint).is_some();
+        let doubts = self.tiers.above(endpoint).is_some();
         let overhead = overhead(endpoint, doubts, self.tokenizer);
         let call = options.limits.tokens(Window::Call).map(|tokens| endpoint.without_margin(tokens));
         let pack = PackOptions {
@@ -154,6 +163,7 @@ impl Desk<'_> {
             units_per_request: endpoint.units_per_request(),
             tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
             overhead,
+            counting: endpoint.counting,
         };
         let Compressed { payloads, left_out, documentation, bound, .. } =
             compress(units, changes, self.tokenizer, &self.redactor, &pack);
@@ -212,13 +222,16 @@ struct Run<'a> {
     doubts: Vec<Doubt>,
     /// Claims of models about what they were not sent.
     invented: usize,
+    /// Whether a provider said what it asks.
+    is_cost_reported: bool,
+    /// The price of whoever answered last.
+    price: Option<Price>,
 }
 
 impl Run<'_> {
     /// Every turn, beginning with `first`, and the sums of all.
     fn finish(mut self, first: Round<'_>) {
         let tiers = &self.desk.options.tiers;
-        let mut price = first.endpoint.price;
         let mut first = Some(first);
         for (index, endpoint) in tiers.asked.iter().enumerate() {
             let is_followed = index + 1 < tiers.asked.len();
@@ -227,7 +240,6 @@ impl Run<'_> {
                 None => self.take_over(endpoint),
             };
             if let Some((round, because)) = next {
-                price = endpoint.price;
                 let until = until(Instant::now(), self.end, is_followed);
                 self.turn(round, &because, until);
             }
@@ -242,7 +254,10 @@ impl Run<'_> {
             sent.extend(tried);
         }
         let (payloads, requests): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        self.report.expect(&payloads, &most(&requests), price.as_ref());
+        self.report.expect(&payloads, &most(&requests), self.price.as_ref());
+        if self.is_cost_reported {
+            self.report.totals.price_source = Some(PriceSource::Reported);
+        }
         self.report.requests = requests.into_iter().map(|request| request.body).collect();
         if self.invented > 0 {
             let note = format!("claims of the model about what it was not sent, dropped: {}", self.invented);
@@ -320,6 +335,7 @@ impl Run<'_> {
                 Answer::Reviewed { mut findings, dropped, unsure, usage, .. } => {
                     self.invented += dropped;
                     self.report.totals.output_tokens += usage.output;
+                    self.is_cost_reported |= usage.reported_cost.is_some();
                     reviewed.extend(units);
                     let is_unsure = |block: &&Block| doubts && unsure.contains(&block.number);
                     for block in payload.blocks().iter().filter(is_unsure) {
@@ -340,6 +356,9 @@ impl Run<'_> {
                 }
             }
         }
+        if !reviewed.is_empty() {
+            self.price = endpoint.price;
+        }
         if let Some(turn) = self.report.turns.last_mut() {
             turn.reviewed = reviewed.len();
             turn.trouble = trouble;
@@ -351,7 +370,7 @@ impl Run<'_> {
     /// where it gives none, theirs stands.
     fn escalate(&mut self) {
         let doubts = std::mem::take(&mut self.doubts);
-        let (Some(endpoint), Some(doubt)) = (&self.desk.options.tiers.escalation, doubts.first()) else {
+        let (Some(endpoint), Some(doubt)) = (&self.desk.tiers.escalation, doubts.first()) else {
             return;
         };
         let because = format!("escalated:{}", doubt.tier);

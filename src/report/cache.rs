@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::table::bar;
 use super::text::{BOLD, DIM, GREEN};
 use crate::meter::cache::{Miss, Period, Statistics};
 use crate::tokens::{Count, Grouped};
@@ -50,6 +51,9 @@ fn write_text(out: &mut String, path: &Path, statistics: &Statistics, days: u64)
         total.from,
         percent(&total)
     )?;
+    if total.shared > 0 {
+        writeln!(out, "{} of them by a review that another machine has shared", Grouped(total.shared))?;
+    }
     writeln!(
         out,
         "{BOLD}{} tokens{BOLD:#} and {} not spent again",
@@ -72,8 +76,7 @@ fn write_text(out: &mut String, path: &Path, statistics: &Statistics, days: u64)
     writeln!(out, "\nhits a {each} (UTC)")?;
     for period in &statistics.periods {
         let (hits, lookups) = (period.hits, lookups(period));
-        let full = (hits * BAR).checked_div(lookups).unwrap_or(0) as usize;
-        let bar: String = (0..BAR as usize).map(|at| if at < full { '█' } else { '░' }).collect();
+        let bar = bar(hits, lookups, BAR);
         match lookups {
             0 => writeln!(out, "  {}  {DIM}nothing looked up{DIM:#}", period.from)?,
             _ => writeln!(
@@ -111,6 +114,8 @@ struct Row<'s> {
     /// The first day with a lookup that counts, or of the period; none without any.
     from: Option<&'s str>,
     hits: u64,
+    /// Those of them that another machine's review was needed for.
+    shared_hits: u64,
     lookups: u64,
     /// Hits among lookups, from 0 to 1; none without any.
     hit_rate: Option<f64>,
@@ -143,6 +148,7 @@ fn row(period: &Period) -> Row<'_> {
     Row {
         from: (!period.from.is_empty()).then_some(&period.from),
         hits: period.hits,
+        shared_hits: period.shared,
         lookups,
         hit_rate: (lookups > 0).then(|| period.hits as f64 / lookups as f64),
         misses: Miss::ALL.into_iter().map(count).collect(),
@@ -159,6 +165,7 @@ fn total(periods: &[Period]) -> Period {
             total.from.clone_from(&period.from);
         }
         total.hits += period.hits;
+        total.shared += period.shared;
         total.tokens += period.tokens;
         total.millis += period.millis;
         for (miss, units) in &period.misses {
@@ -209,10 +216,10 @@ mod tests {
         let period = |from: &str, hits, misses: &[(Miss, u64)], tokens, millis| Period {
             from: from.to_owned(),
             hits,
+            shared: hits / 2,
             misses: misses.iter().copied().collect(),
             tokens,
             millis,
-            shared: 0,
         };
         Statistics {
             entries: 1204,
@@ -232,6 +239,7 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         1,204 reviews kept, 501 KiB in /s/reviews.sqlite3
         61 of 83 units answered by an earlier review since 2026-11-03 (73 %)
+        30 of them by a review that another machine has shared
         30,912 tokens and 96 s not spent again
 
         asked a model, since

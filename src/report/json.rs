@@ -10,6 +10,7 @@ use crate::change::{LineRange, Unit};
 use crate::check::Suppressed;
 use crate::check::finding::Finding;
 use crate::check::pack::RuleSet;
+use crate::meter::price::PriceSource;
 use crate::payload::UnitRef;
 use crate::payload::route::{Decision, Route, RoutedChange};
 
@@ -102,7 +103,7 @@ struct Totals {
     output_tokens: u64,
     saved_tokens: u64,
     cost_usd: Option<f64>,
-    price_source: &'static str,
+    price_source: String,
 }
 
 #[derive(Serialize)]
@@ -232,7 +233,7 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
             output_tokens: totals.output_tokens,
             saved_tokens: report.saved.values().sum(),
             cost_usd: totals.cost.map(|cost| cost.as_usd()),
-            price_source: totals.price_source.map_or("unknown", |source| source.as_str()),
+            price_source: PriceSource::words(totals.price_source),
         },
         files: report
             .changes

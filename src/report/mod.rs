@@ -19,6 +19,10 @@ pub mod audit;
 pub mod fixed;
 pub mod cache;
 pub mod models;
+pub mod spend;
+pub mod budget;
+mod table;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -39,8 +39,8 @@ pub struct Tier {
     pub price: Option<PricePerMillion>,
     /// Where the price comes from.
     pub price_source: String,
-    /// How its breaker stands.
-    pub breaker: String,
+    /// How its breaker stands: `closed`, `open`, or `probe` where it lets one request through.
+    pub breaker: &'static str,
     /// Why the breaker is open, and until when; none where it is closed.
     pub breaker_because: Option<String>,
     /// How its requests of the last [`DAYS`] went.
@@ -285,7 +285,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     };
     writeln!(out, "  {key}; {price}")?;
     if let Some(because) = &tier.breaker_because {
-        writeln!(out, "  {YELLOW}breaker {}{YELLOW:#}: {}", tier.breaker, one_line(because, WORDS))?;
+        writeln!(out, "  {YELLOW}breaker {}{YELLOW:#}: {}", tier.breaker, one_line(because, 3 * WORDS))?;
     }
     let Requests { requests, answered, latency_p50_ms, latency_p95_ms } = tier.requests;
     let count = |count: u64, noun| Count(usize::try_from(count).unwrap_or(usize::MAX), noun);

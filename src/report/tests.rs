@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::sample::{report, rules};
 use super::*;
 use crate::check::Because;
+use crate::meter::estimate::Counting;
 use crate::payload::pack::{Overhead, PackOptions, compress};
 use crate::payload::policy::Policy;
 use crate::payload::redact::Redactor;
@@ -390,6 +391,7 @@ fn the_same_edit_elsewhere_shares_the_fate_of_the_one_that_is_sent() {
         units_per_request: 3,
         tokens_per_request: 2000,
         overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
+        counting: Counting::Margin(0),
     };
     let redactor = Redactor::new(&rules());
     let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);
@@ -434,6 +436,7 @@ fn documentation_that_is_not_sent_is_said_to_be_left_to_rules() {
             units_per_request: 9,
             tokens_per_request: 2000,
             overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
+            counting: Counting::Margin(0),
         };
         let redactor = Redactor::new(&rules());
         let compressed = compress(&units, &report.changes, &Tokenizer::load(), &redactor, &options);

@@ -32,6 +32,7 @@ impl Place {
             directory,
             config_home: Some(config_home),
             state_home: Some(root.path().join("state")),
+            columns: None,
             variables: HashMap::new(),
         };
         Self { root, environment }
@@ -308,4 +309,235 @@ fn who_answers_is_read_and_to_send_more_needs_consent() {
 
     let wrong = complaint("[review]\ntest = \"model\"\n");
     assert!(wrong.contains("did you mean `tests`"), "{wrong}");
+}
+
+const THREE: &str = r#"
+[providers.here]
+dialect = "ollama"
+base_url = "http://127.0.0.1:11434"
+[providers.away]
+dialect = "openai"
+base_url = "https://models.example.org/v1"
+[providers.keyed]
+dialect = "openai"
+base_url = "https://keyed.example.org/v1"
+api_key_env = "KEY_OF_TEST"
+[tiers]
+local = { provider = "here", model = "m" }
+big = { provider = "here", model = "b", premium = true }
+remote = { provider = "away", model = "n" }
+dear = { provider = "away", model = "d", premium = true }
+keyed = { provider = "keyed", model = "k" }
+"#;
+
+/// The tiers that a hook asks, and those that it passes over with the reason.
+fn asked(section: &str) -> (Vec<String>, Vec<String>) {
+    let text = format!("[hooks.pre-commit]\n{section}\n");
+    let config = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text).load().unwrap();
+    let tiers = config.options(Hook::PreCommit).unwrap().tiers;
+    let path = config.user_path.display().to_string();
+    let skipped = tiers.skipped.iter().map(|it| format!("{} {}", it.tier, it.because.replace(&path, "…")));
+    (tiers.asked.iter().map(|endpoint| endpoint.tier.clone()).collect(), skipped.collect())
+}
+
+#[test]
+fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
+    let cases = [
+        (&["local", "remote"][..], &["local"][..], &["local", "remote"][..]),
+        (&["remote", "local"], &["remote", "local"], &["remote", "local"]),
+        (&["remote", "local", "remote"], &["remote", "local"], &["remote", "local"]),
+        (&["remote", "dear", "local", "big"], &["remote", "local"], &["remote", "dear", "local", "big"]),
+        (&["dear", "remote", "local"], &["dear", "remote", "local"], &["dear", "remote", "local"]),
+        (&["dear", "big"], &["dear", "big"], &["dear", "big"]),
+        // What is not there might have been meant to be on this machine.
+        (&["gone", "local", "remote"], &["local"], &["local", "remote"]),
+        (&["gone", "remote"], &[], &["remote"]),
+        (&["remote", "gone", "keyed"], &["remote"], &["remote"]),
+        // What lacks its key is known not to be.
+        (&["keyed", "remote"], &["remote"], &["remote"]),
+    ];
+    for (tiers, same, any) in cases {
+        assert_eq!(asked(&format!("tiers = {tiers:?}")).0, same, "{tiers:?}");
+        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"same\"")).0, same, "{tiers:?}");
+        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"any\"")).0, any, "{tiers:?}");
+        let none = asked(&format!("tiers = {tiers:?}\nfailover = \"none\"")).0;
+        assert!(none.len() <= 1 && none.iter().all(|tier| tier == tiers[0]), "{tiers:?}: {none:?}");
+    }
+}
+
+#[test]
+fn a_tier_that_is_passed_over_says_why() {
+    let skipped = asked("tiers = [\"gone\", \"keyed\", \"local\", \"remote\", \"big\"]").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"
+    gone is not defined in …
+    keyed needs a key in the environment variable KEY_OF_TEST, which is not set
+    remote would send code off this machine, and a tier before it is not defined: failover = "any" in the hook's section allows it
+    big is premium, and a tier before it is not defined: failover = "any" in the hook's section allows it
+    "#);
+    let skipped = asked("tiers = [\"remote\", \"dear\"]\nescalate = \"nowhere\"").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"
+    dear is premium, and a tier before it is not: failover = "any" in the hook's section allows it
+    nowhere is not defined in …
+    "#);
+}
+
+#[test]
+fn doubts_go_where_the_hook_says_and_nowhere_else() {
+    let options = |section: &str| {
+        let text = format!("[hooks.pre-commit]\n{section}\n");
+        let place = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text);
+        place.load().unwrap().options(Hook::PreCommit).unwrap().tiers
+    };
+    assert!(options("tiers = [\"local\", \"dear\"]\nfailover = \"any\"").escalation.is_none());
+    let tiers = options("escalate = \"dear\"");
+    assert_eq!(tiers.escalation.unwrap().tier, "dear", "whatever it costs: it is named");
+    assert_eq!(tiers.asked.len(), 1, "and asked about nothing else");
+    assert!(options("tiers = []\nescalate = \"dear\"").escalation.is_none(), "rules only");
+}
+
+#[test]
+fn to_go_farther_or_to_escalate_is_a_capability() {
+    let of = |text: &str| {
+        let text = format!("[hooks.pre-commit]\n{text}\n");
+        Capabilities::of(&read::repository_file(Path::new("x"), &text, Path::new("y")).unwrap())
+    };
+    let plain = of("tiers = [\"local\", \"remote\"]");
+    for same in ["failover = \"same\"", "failover = \"none\""] {
+        let asked = of(&format!("tiers = [\"local\", \"remote\"]\n{same}"));
+        assert_eq!((asked.hash(), asked.lines()), (plain.hash(), plain.lines()), "{same}");
+    }
+    assert!(of("failover = \"any\"").is_empty(), "there is no other tier");
+    assert!(of("tiers = []\nescalate = \"dear\"").is_empty(), "nobody is asked");
+    let all = of("tiers = [\"local\", \"remote\"]\nfailover = \"any\"\nescalate = \"dear\"\nrequired = true");
+    // As sha256sum says of {"hooks":{"pre-commit":{"escalate":"dear","failover":"any","required":true,
+    // "tiers":["local","remote"]}}}, without the line break. This hash may not change either.
+    insta::assert_snapshot!(all.hash(), @"sha256:5983ce46bbf7b7795d3c32716776a6acb2129311230ff53b847ce5250b782956");
+    insta::assert_snapshot!(all.lines().join("\n"), @"
+    pre-commit: send changed code to your tier `local`, else `remote`
+    pre-commit: where one of these tiers gives no answer, send changed code to the next one even if that one is not on this machine, or is premium
+    pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine
+    pre-commit: refuse changes that no model could review
+    ");
+    // A record of it can be read back.
+    let place = Place::new(None);
+    let record = place.load().unwrap().record;
+    record.record(&all).unwrap();
+    assert_eq!(record.agreed().unwrap(), Some(all));
+}
+
+#[test]
+fn whoever_asks_is_named_by_file_account_and_pipeline() {
+    let mut place = Place::new(Some("user = \"ada\"\nteam = \"core\"\n[labels]\nenv = \"laptop\"\n"))
+        .with(REPOSITORY_FILE, "[labels]\nenv = \"repository\"\nproduct = \"web\"\n")
+        .with(LOCAL_FILE, "[labels]\nproduct = \"api\"\n");
+    place.set("USER", "root");
+    place.set("HOOKGATE_LABELS", "run=nightly");
+    let attribution = place.load().unwrap().attribution(Hook::PreCommit);
+    assert_eq!((attribution.user.as_str(), attribution.stage.as_str()), ("ada", "local"));
+    assert_eq!((attribution.branch.as_deref(), attribution.ci_run), (Some("main"), None));
+    let labels: Vec<_> = attribution.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(labels, ["env=laptop", "product=api", "run=nightly"]);
+
+    place.set("GITHUB_ACTIONS", "true");
+    place.set("GITHUB_RUN_ID", "7");
+    place.set("GITHUB_JOB", "gate");
+    place.set("GITHUB_REF_NAME", "other");
+    let attribution = place.load().unwrap().attribution(Hook::PreCommit);
+    assert_eq!((attribution.stage.as_str(), attribution.ci_run.as_deref()), ("gate", Some("github:7")));
+    // What HEAD says is what is committed to.
+    assert_eq!(attribution.branch.as_deref(), Some("main"));
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(&place.environment.directory).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let ident = ["user.name=a", "user.email=a@example.org"].into_iter().flat_map(|pair| ["-c", pair]);
+        assert!(git.args(ident).args(args).output().unwrap().status.success(), "{args:?}");
+    };
+    git(&["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    git(&["checkout", "--quiet", "--detach"]);
+    assert_eq!(place.load().unwrap().attribution(Hook::PreCommit).branch.as_deref(), Some("other"));
+}
+
+#[test]
+fn a_name_is_that_of_the_address_as_git_reads_it() {
+    let place = Place::new(None);
+    let config = place.environment.directory.join(".git/config");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = format!(
+        "{text}[remote \"origin\"]\nurl = work:web.git\n[url \"git@example.org:acme/\"]\ninsteadOf = work:\n"
+    );
+    fs::write(config, text).unwrap();
+    assert_eq!(place.load().unwrap().attribution(Hook::PreCommit).repository, "acme/web");
+}
+
+#[test]
+fn wrong_labels_are_said_with_their_place() {
+    let long = format!("[labels]\na = \"{}\"\n", "x".repeat(121));
+    let cases = ["[labels]\nTeam = \"1\"\n", "\n[labels]\nteam = 1\n", "[labels]\nteam = \"\"\n", &long];
+    let complaints: Vec<_> = cases.into_iter().map(complaint).collect();
+    insta::assert_snapshot!(complaints.join("\n"), @r#"
+    hookgate.toml:1:1: "Team" is no name of a label: expected 1 to 40 of a-z, 0-9, `_`, `.` and `-`
+    hookgate.toml:3:8: invalid type: integer `1`, expected a string in quotes
+    hookgate.toml:1:1: the value of label `team` cannot be used: expected 1 to 120 printable characters
+    hookgate.toml:1:1: the value of label `a` cannot be used: expected 1 to 120 printable characters
+    "#);
+    let mut place = Place::new(None);
+    place.set("HOOKGATE_LABELS", "team");
+    assert!(place.complaint().starts_with("HOOKGATE_LABELS: "), "{}", place.complaint());
+}
+
+#[test]
+fn a_gateway_is_named_in_the_users_file_alone() {
+    let provider = "[providers.a]\ndialect = \"openai\"\nbase_url = \"https://a.example.org\"\n";
+    let tier = "[tiers]\nlocal = { provider = \"a\", model = \"m\" }\n";
+    let is_gateway = |key: &str| {
+        Place::new(Some(&format!("{provider}{key}{tier}"))).load().unwrap().endpoint("local").unwrap().gateway
+    };
+    assert!(is_gateway("gateway = true\n") && !is_gateway(""));
+    assert!(
+        complaint("gateway = true\n").contains("`gateway` is forbidden here"),
+        "{}",
+        complaint("gateway = true\n")
+    );
+}
+
+#[test]
+fn each_limit_says_what_sets_it() {
+    let user = "team = \"core\"\n[limits]\nhook_tokens = 9000\nday_tokens = 5\n[limits.repository.\"*\"]\n\
+                day_tokens = 4\n[limits.repository.other]\nday_tokens = 3\n[limits.team.core]\nmonth_usd = 1\n\
+                [limits.stage.test]\nday_tokens = 1\n";
+    let at = |repository: &str, local: &str| {
+        let place = Place::new(Some(user)).with(REPOSITORY_FILE, repository).with(LOCAL_FILE, local);
+        let ceilings = place.load().unwrap().ceilings(Hook::PreCommit);
+        let shown = ceilings.iter().map(|Ceiling { limit, origin }| {
+            format!("{} {} {} {origin}", limit.window.as_str(), limit.scope.as_str(), limit.most)
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let rest =
+        ["day repository 4 [limits.repository.\"*\"]", "month team 1000000000000 [limits.team.\"core\"]"];
+    let hook = |tokens: u64| format!("[hooks.pre-commit]\ntoken_limit = {tokens}\n");
+    let expected =
+        |first: [&str; 2]| first.iter().chain(&rest).map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let day = "day user 5 [limits]";
+    assert_eq!(at("", ""), expected([day, "hook user 4000 built in"]));
+    assert_eq!(at(&hook(300), ""), expected([day, "hook user 300 hookgate.toml"]));
+    assert_eq!(at(&hook(300), &hook(200)), expected([day, "hook user 200 hookgate.local.toml"]));
+    assert_eq!(at(&hook(9001), ""), expected(["hook user 9000 [limits]", day]));
+}
+
+#[test]
+fn a_wrong_key_of_a_scopes_limits_is_said_with_its_place() {
+    let cases = [
+        "[limits.repository.\"*\"]\nday_token = 1\n",
+        "[limits.repositories.a]\nday_tokens = 1\n",
+        "[limits.team]\nday_tokens = 1\n",
+        "[limits.stage.test]\nday_usd = -1\n",
+    ];
+    let complaints: Vec<_> = cases.into_iter().map(|case| Place::new(Some(case)).complaint()).collect();
+    insta::assert_snapshot!(complaints.join("\n"), @r"
+    …/config/hookgate/config.toml:2:1: unknown key `day_token`; did you mean `day_tokens`?
+    …/config/hookgate/config.toml:1:9: unknown key `repositories`; did you mean `repository`?
+    …/config/hookgate/config.toml:2:14: invalid type: integer `1`, expected a section with keys of its own
+    …/config/hookgate/config.toml:2:11: -1 is no amount of USD: expected a number from 0 up
+    ");
 }

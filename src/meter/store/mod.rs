@@ -139,6 +139,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
+    /// it cannot be.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
+    }
+
     /// Opens the store for the hook run `run`.
     ///
     /// # Errors

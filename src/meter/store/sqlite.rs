@@ -49,6 +49,11 @@ struct Inner {
 }
 
 impl SqliteStore {
+    /// Where the database of `directory` is.
+    pub(super) fn path(directory: &Path) -> PathBuf {
+        directory.join("ledger.sqlite")
+    }
+
     /// Opens the database in `directory` for the hook run `run`; makes directory and database where
     /// they are missing, for this user alone.
     ///
@@ -59,7 +64,7 @@ impl SqliteStore {
     }
 
     fn open_waiting(directory: &Path, run: &str, clock: Clock, busy: Duration) -> Result<Self, StoreError> {
-        let path = directory.join("ledger.sqlite");
+        let path = Self::path(directory);
         let connection = schema::open(directory, &path, busy)?;
         Ok(Self {
             path,
@@ -129,16 +134,18 @@ impl SqliteStore {
         Ok((self.clock)().max(latest.map_or(0, rows::unsigned)))
     }
 
-    /// Whether a request that `run` left open until `lease` still has somebody to finish it.
-    fn is_abandoned(&self, run: &str, lease: u64, now: u64) -> bool {
-        lease <= now || (run != self.run && !presence::is_alive(&self.runs, run))
-    }
-
+    /// The open requests that nobody will finish: those of dead runs, and those whose lease has ended.
     fn abandoned(&self, connection: &Connection) -> rusqlite::Result<Vec<rows::Open>> {
         let now = self.now(connection)?;
-        let mut open = rows::open(connection)?;
-        open.retain(|row| self.is_abandoned(&row.run, row.lease, now));
-        Ok(open)
+        let mut abandoned = Vec::new();
+        for (run, lease) in rows::holders(connection)? {
+            if run != self.run && !presence::is_alive(&self.runs, &run) {
+                abandoned.extend(rows::open(connection, &run, u64::MAX)?);
+            } else if lease <= now {
+                abandoned.extend(rows::open(connection, &run, now)?);
+            }
+        }
+        Ok(abandoned)
     }
 
     fn sweep(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::ApiKey;
 use super::super::schema::Schema;
 use super::{Answer, Finish, Message, Question, Unreadable, reported, to_json};
+use crate::tokens::Usage;
 
 pub(super) const PATH: &str = "/v1/messages";
 
@@ -78,7 +79,13 @@ pub(super) fn answer(body: &str) -> Result<Answer, Unreadable> {
         let read = figures.cache_read_input_tokens.unwrap_or(0);
         let written = figures.cache_creation_input_tokens.unwrap_or(0);
         let input = figures.input_tokens.saturating_add(read).saturating_add(written);
-        reported(input, read, figures.output_tokens)
+        reported(Usage {
+            input,
+            cached_input: read,
+            cache_write: written,
+            output: figures.output_tokens,
+            ..Usage::default()
+        })
     });
     let finish = match reply.stop_reason.as_deref() {
         Some("end_turn" | "stop_sequence") => Finish::Complete,
@@ -93,7 +100,7 @@ pub(super) fn answer(body: &str) -> Result<Answer, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokens::{Usage, UsageSource};
+    use crate::tokens::UsageSource;
 
     #[test]
     fn the_input_figures_are_summed() {
@@ -103,6 +110,7 @@ mod tests {
         let usage = Usage {
             input: 820,
             cached_input: 700,
+            cache_write: 20,
             output: 64,
             source: UsageSource::Reported,
             ..Usage::default()

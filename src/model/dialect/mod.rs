@@ -7,7 +7,7 @@ mod ollama;
 
 use super::ApiKey;
 use super::schema::Schema;
-use crate::tokens::{Usage, UsageSource};
+use crate::tokens::{PicoUsd, Usage, UsageSource};
 
 /// An API family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -152,17 +152,22 @@ fn complaint(body: &str) -> Option<String> {
 /// Figures above this are a broken or hostile server's, and believed no more than missing ones.
 const PLAUSIBLE_TOKENS: u64 = 10_000_000;
 
+/// What one request costs at the most, in USD: that many tokens of the dearest model.
+const PLAUSIBLE_USD: f64 = 10_000.0;
+
 /// What a provider reports, if it is possible: nobody reads a prompt of no tokens.
-fn reported(input: u64, cached_input: u64, output: u64) -> Option<Usage> {
-    let possible =
-        (1..=PLAUSIBLE_TOKENS).contains(&input) && cached_input <= input && output <= PLAUSIBLE_TOKENS;
-    possible.then_some(Usage {
-        input,
-        cached_input,
-        output,
-        source: UsageSource::Reported,
-        ..Usage::default()
-    })
+fn reported(usage: Usage) -> Option<Usage> {
+    let possible = (1..=PLAUSIBLE_TOKENS).contains(&usage.input)
+        && usage.cached_input.saturating_add(usage.cache_write) <= usage.input
+        && usage.output <= PLAUSIBLE_TOKENS;
+    possible.then_some(Usage { source: UsageSource::Reported, ..usage })
+}
+
+/// A cost that a provider reports, if it can be one. Nothing is not: a gateway that knows no price
+/// says so as well.
+fn reported_cost(usd: f64) -> Option<PicoUsd> {
+    let possible = usd > 0.0 && usd <= PLAUSIBLE_USD;
+    possible.then(|| PicoUsd::from_usd(usd)).filter(|&cost| cost > PicoUsd::ZERO)
 }
 
 /// Serialises a request. Structs keep their fields in order, so equal questions give equal bytes.

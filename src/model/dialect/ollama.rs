@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::schema::Schema;
 use super::{Answer, Finish, Message, Question, Unreadable, reported, to_json};
+use crate::tokens::Usage;
 
 pub(super) const PATH: &str = "/api/chat";
 
@@ -76,7 +77,10 @@ pub(super) fn answer(body: &str) -> Result<Answer, Unreadable> {
     }
     let reply: Reply = serde_json::from_str(body)?;
     let usage = match (reply.prompt_eval_count, reply.eval_count) {
-        (Some(input), Some(output)) => reported(input, reply.prompt_eval_cached_count.unwrap_or(0), output),
+        (Some(input), Some(output)) => {
+            let cached_input = reply.prompt_eval_cached_count.unwrap_or(0);
+            reported(Usage { input, cached_input, output, ..Usage::default() })
+        }
         _ => None,
     };
     let finish = match reply.done_reason.as_deref() {

@@ -34,6 +34,7 @@ fn options(limit: Option<u64>) -> PackOptions {
         units_per_request: 4,
         tokens_per_request: 200,
         overhead,
+        counting: Counting::Margin(0),
     }
 }
 
@@ -43,11 +44,15 @@ fn no_secrets() -> Redactor {
 
 /// What the requests take, computed from nothing but the payloads.
 fn taken(compressed: &Compressed, options: &PackOptions, tokenizer: &Tokenizer) -> u64 {
+    let measured = |text: &str| match options.counting {
+        Counting::Margin(_) => tokenizer.count(text),
+        Counting::Strict => text.len() as u64,
+    };
     let each = |payload: &Payload| {
         let lines = payload.blocks().iter().flat_map(|block| &block.lines);
         let lines = lines.filter(|line| line.is_numbered).count();
         let overhead = options.overhead;
-        overhead.fixed + overhead.output + overhead.per_line * lines as u64 + tokenizer.count(payload.text())
+        overhead.fixed + overhead.output + overhead.per_line * lines as u64 + measured(payload.text())
     };
     compressed.payloads.iter().map(each).sum()
 }
@@ -178,11 +183,12 @@ proptest! {
         highest in prop::sample::select(vec![Level::Lines, Level::Slice, Level::Function]),
         units_per_request in 1_usize..6,
         tokens_per_request in 20_u64..400,
+        counting in prop::sample::select(vec![Counting::Margin(0), Counting::Strict]),
     ) {
         let changes = changes(files, functions);
         let asked = units(&changes);
         let tokenizer = Tokenizer::load();
-        let options = PackOptions { highest, units_per_request, tokens_per_request, ..options(limit) };
+        let options = PackOptions { highest, units_per_request, tokens_per_request, counting, ..options(limit) };
         let compressed = compress(&asked, &changes, &tokenizer, &no_secrets(), &options);
         if let Some(limit) = limit {
             prop_assert!(taken(&compressed, &options, &tokenizer) <= limit);

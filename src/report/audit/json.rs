@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Applied, Audit, Candidate, ChangedLines, NoModel, PerCommit, Tokens};
+use crate::meter::price::PriceSource;
 use crate::tokens::PicoUsd;
 
 /// The version of the format.
@@ -41,7 +42,7 @@ struct Document<'a> {
     /// The same figure as in `changed_lines`: it must be 0.
     uncovered: u64,
     model: Option<Model<'a>>,
-    price_source: &'static str,
+    price_source: String,
     cost_usd: Cost,
     applied: Option<&'a Applied>,
     elapsed_ms: u64,
@@ -123,7 +124,7 @@ fn document(audit: &Audit) -> Document<'_> {
             provider: &model.provider,
             name: &model.name,
         }),
-        price_source: audit.price_source.map_or("unknown", |source| source.as_str()),
+        price_source: PriceSource::words(audit.price_source),
         cost_usd: Cost {
             diff_u3: cost(|cost| cost.diff_u3),
             full_files: cost(|cost| cost.full_files),

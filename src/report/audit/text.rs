@@ -7,6 +7,7 @@ use anstyle::Style;
 
 use super::{Audit, Candidate, Cost};
 use crate::git::ObjectId;
+use crate::report::table::filled;
 use crate::report::text::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::text::one_line;
 use crate::tokens::{Count, Grouped};
@@ -74,7 +75,7 @@ fn lines(out: &mut String, audit: &Audit) -> fmt::Result {
         if count == 0 && name == "reviewed before" {
             continue;
         }
-        let bar = "█".repeat(share(count, lines.total, BAR) as usize);
+        let bar = "█".repeat(filled(count, lines.total, BAR) as usize);
         let percent = count as f64 * 100.0 / lines.total.max(1) as f64;
         let line = format!("  {name:24}  {:>width$}  {percent:3.0} %", Grouped(count).to_string());
         match bar.is_empty() {
@@ -90,11 +91,6 @@ fn lines(out: &mut String, audit: &Audit) -> fmt::Result {
         )?;
     }
     Ok(())
-}
-
-/// `count` of `total` as so many parts of `whole`, rounded up, so that a little still shows.
-fn share(count: u64, total: u64, whole: u64) -> u64 {
-    (count * whole).div_ceil(total.max(1))
 }
 
 fn classes(out: &mut String, audit: &Audit) -> fmt::Result {

@@ -44,7 +44,7 @@ fn tier() -> Tier {
         problem: None,
         price: Some(PricePerMillion { input_usd: 0.25, output_usd: 2.0 }),
         price_source: "user".to_owned(),
-        breaker: "closed".to_owned(),
+        breaker: "closed",
         breaker_because: None,
         requests: Requests::of([Some(300), None, Some(1200), Some(400)]),
         estimate_error: Some(EstimateError {
@@ -66,7 +66,7 @@ fn people_read_their_tiers() {
         key_variable: None,
         price: Some(PricePerMillion { input_usd: 0.0, output_usd: 0.0 }),
         problem: Some("needs a key".to_owned()),
-        breaker: "open".to_owned(),
+        breaker: "open",
         breaker_because: Some("connection refused; asked again in 58 s".to_owned()),
         requests: Requests::default(),
         estimate_error: None,

@@ -41,7 +41,9 @@ pub(super) fn written(run: &str, request: &Request<'_>) -> String {
 /// The usage of a settlement.
 pub(super) fn usage(settlement: &Settlement<'_>) -> String {
     let usage = settlement.usage;
-    json!([usage.input, usage.cached_input, usage.cache_write, usage.output, usage.source.as_str()])
+    let source = usage.source.as_str();
+    let is_cost_reported = usage.reported_cost.is_some();
+    json!([usage.input, usage.cached_input, usage.cache_write, usage.output, source, is_cost_reported])
         .to_string()
 }
 
@@ -78,8 +80,12 @@ pub(super) fn ledger_row(id: &str, hash: &HashMap<String, String>) -> Option<Led
     let written = Written::read(field("row")?)?;
     let state = State::from_word(field("state")?)?;
     let time = field("time")?.parse().ok()?;
-    let usage = match field("usage").map(serde_json::from_str::<(u64, u64, u64, u64, String)>) {
-        Some(Ok((input, cached_input, cache_write, output, source))) => {
+    let mut price_source = written.text("price_source");
+    let usage = match field("usage").map(serde_json::from_str::<(u64, u64, u64, u64, String, bool)>) {
+        Some(Ok((input, cached_input, cache_write, output, source, is_cost_reported))) => {
+            if is_cost_reported {
+                price_source = PriceSource::Reported.to_string();
+            }
             Some(RecordedUsage { input, cached_input, cache_write, output, source })
         }
         Some(Err(_)) => return None,
@@ -118,7 +124,7 @@ pub(super) fn ledger_row(id: &str, hash: &HashMap<String, String>) -> Option<Led
         estimate_output: written.number("output"),
         usage,
         cost: amount("cost").map(PicoUsd),
-        price_source: written.text("price_source"),
+        price_source,
         energy: amount("energy").map(PicoUsd),
         counted_input: written.number("counted"),
         because: written.text("because"),

@@ -308,7 +308,7 @@ fn money_is_a_limit_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits::new(vec![limit(Window::Day, Unit::Money, PicoUsd::from_usd(0.01).0)]);
     let budget = budget(directory.path(), limits);
-    let dear = Price::per_million(100.0, None, 100.0).unwrap();
+    let dear = Price::per_million(100.0, None, None, 100.0).unwrap();
     let dispatched = budget.reserve(&priced(100, dear)).unwrap().dispatch().unwrap();
     let cost = dispatched.settle(used(200), "ok", Duration::ZERO).unwrap();
     assert_eq!(cost, Some(PicoUsd::from_usd(0.02)));

@@ -1,0 +1,73 @@
+//! `hookgate budget`: every limit, and how much of it is left.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::{Budget as Arguments, Hook};
+use crate::config::{Ceiling, Config, Environment, UserConfig};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::git::{GitError, Repository};
+use crate::meter::budget::Budget;
+use crate::meter::standing::Standing;
+use crate::meter::{Limits, Window};
+use crate::report::budget::{Bound, Overview, write};
+
+/// Reads what the limits of this place leave: of a repository and its user, or outside of one of the
+/// user alone.
+///
+/// # Errors
+/// A wrong configuration, or a ledger that cannot be read.
+pub(super) fn execute(
+    args: &Arguments,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Error> {
+    let (place, user_file, attribution, ceilings) = match Repository::open(&environment.directory) {
+        Ok(repository) => {
+            let config = Config::load(&repository, environment)?;
+            let of = |hook: Hook| (Some(hook.as_str()), config.ceilings(hook));
+            let attribution = config.attribution(Hook::PreCommit);
+            let ceilings = [Hook::PreCommit, Hook::PrePush].map(of).to_vec();
+            (config.store(), config.user_path.clone(), attribution, ceilings)
+        }
+        Err(GitError::NotARepository(_) | GitError::Bare(_)) => {
+            let config = UserConfig::load(environment)?;
+            let attribution = config.attribution(environment)?;
+            let ceilings = vec![(None, config.ceilings(&attribution))];
+            (config.store(), config.path, attribution, ceilings)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut bounds: Vec<Bound> = Vec::new();
+    let mut origins = BTreeMap::new();
+    let mut limits = Vec::new();
+    for (hook, Ceiling { limit, origin }) in
+        ceilings.into_iter().flat_map(|(hook, all)| all.into_iter().map(move |ceiling| (hook, ceiling)))
+    {
+        match limit.window {
+            Window::Call | Window::Hook => {
+                let hook = hook.filter(|_| limit.window == Window::Hook);
+                let bound = Bound { limit, hook, origin };
+                if !bounds.contains(&bound) {
+                    bounds.push(bound);
+                }
+            }
+            Window::Day | Window::Month => {
+                origins.insert((limit.window, limit.scope, limit.unit), origin);
+                limits.push(limit);
+            }
+        }
+    }
+    bounds.sort_by_key(|bound| bound.limit.window);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let limits = Limits::new(limits);
+    let standing = match Budget::existing(&place, limits.clone(), attribution.clone())? {
+        Some(budget) => budget.standing()?,
+        None => Standing::unused(now, &limits, &attribution),
+    };
+    let overview = Overview { attribution, now, standing, bounds, user_file, origins };
+    write(&overview, args.format, environment.columns, out)?;
+    Ok(ExitStatus::Allowed)
+}
