@@ -33,7 +33,7 @@ fn every_fault_comes_to_what_it_must() {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(fault) = faults.get(index) else { return };
-                    check(fault, DIALECTS[index % DIALECTS.len()], index % 2 == 0);
+                    check(fault, DIALECTS[index % DIALECTS.len()], index.is_multiple_of(2));
                 }
             });
         }

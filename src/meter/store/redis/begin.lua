@@ -34,9 +34,10 @@ local function refusal()
   end
 end
 
--- Counts the step, and answers with what the caller is to remember.
+-- Counts the step, and answers with what the caller is to remember. What is written to a store that has
+-- lost steps is not counted, or it would soon seem to have lost none.
 local function done(...)
-  if not head[2] then
+  if refusal() then
     return {'done', '', '0', ...}
   end
   local seq = redis.call('HINCRBY', root, 'seq', 1)

@@ -273,7 +273,7 @@ fn a_login_needs_no_more_than_is_documented() {
     assert_eq!(store.experience("openai", "gpt", 9).unwrap(), [Experience { counted: 10, reported: 9 }]);
     assert_eq!(store.ledger(0).unwrap().len(), 2);
     let about = store.about().unwrap();
-    assert!(about.warnings.iter().any(|warning| warning.contains("kept")), "{about:?}");
+    assert!(about.warnings.iter().any(|warning| warning.contains("cannot be told")), "{about:?}");
     server.say("ACL SETUSER hookgate -hincrby");
     assert!(matches!(fault(reserve(&store, "c", 1, &day(11))), Fault::Permission(_)));
 }
@@ -427,4 +427,63 @@ fn a_connection_is_encrypted_to_a_server_that_proves_who_it_is() {
     machine.server.address = Address::from_str(&format!("rediss://localhost:{}", plain.port())).unwrap();
     machine.server.timeout = Duration::from_millis(500);
     drop(machine.fault());
+}
+
+#[test]
+fn a_store_says_what_its_settings_allow_to_be_promised() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    let said = |settings: &[&str]| {
+        for setting in settings {
+            server.say(&format!("CONFIG SET {setting}"));
+        }
+        let About { facts, warnings, .. } = store.about().unwrap();
+        [facts, warnings].concat().join("\n")
+    };
+    assert!(said(&[]).contains("nothing is kept on disk"));
+    let mut snapshots = redis::cmd("CONFIG");
+    let () = snapshots.arg("SET").arg("save").arg("3600 1").query(&mut server.connect()).unwrap();
+    assert!(said(&[]).contains("snapshots"));
+    assert!(said(&["appendonly yes", "appendfsync everysec"]).contains("a second of acknowledged writes"));
+    assert!(said(&["appendfsync no"]).contains("half a minute"));
+    assert!(said(&["appendfsync always"]).contains("limits hold through power loss"));
+    assert_eq!(store.about().unwrap().warnings, Vec::<String>::new());
+}
+
+/// What acknowledged requests lose to a failover is noticed, and charged where it was sent.
+#[cfg(unix)]
+#[test]
+fn a_promoted_replica_that_lagged_behind_is_noticed_and_told_the_truth() {
+    let primary = RedisServer::on_a_port(&[]);
+    let replica = RedisServer::on_a_port(&[]);
+    let place = tempfile::tempdir().unwrap();
+    let front = place.path().join("front.sock");
+    let lead_to = |server: &RedisServer| {
+        let _ = std::fs::remove_file(&front);
+        std::os::unix::fs::symlink(server.directory().join("redis.sock"), &front).unwrap();
+    };
+    lead_to(&primary);
+    let machine = Machine::of(&format!("unix://{}", front.display()));
+    machine.init(false).unwrap();
+    let store = machine.open().unwrap();
+    reserve(&store, "a", 10, &day(100)).unwrap();
+
+    replica.say(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+    while primary.say("WAIT 1 1000") != redis::Value::Int(1) {}
+    replica.say("REPLICAOF NO ONE");
+    // Acknowledged, and never copied.
+    reserve(&store, "b", 20, &day(100)).unwrap();
+    store.dispatch("b", LEASE).unwrap();
+    store.dispatch("a", LEASE).unwrap();
+    lead_to(&replica);
+    drop(primary);
+
+    assert!(matches!(fault(reserve(&store, "c", 1, &day(100))), Fault::Behind(_)));
+    store.settle("a", &settlement(11)).unwrap();
+    store.settle("b", &settlement(22)).unwrap();
+    assert!(matches!(fault(store.totals(&attribution())), Fault::Behind(_)));
+    machine.init(true).unwrap();
+    let today = used_today(&store);
+    assert_eq!((today.used, today.reserved), (33, 0));
 }
