@@ -19,13 +19,6 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 /// The longest baseline that is read, in bytes: a line of some hundred for each known finding.
 const BASELINE_LIMIT: u64 = 64 * SIZE_LIMIT;
 
-/// How long a store on a server is waited for where the user's file does not say. A hook that waits
-/// longer is felt.
-const STORE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// For how many days a server keeps the rows of the ledger: a month, and some to read its end.
-const STORE_KEEP_DAYS: u16 = 35;
-
 /// The text of a file; none where there is no file.
 ///
 /// # Errors
@@ -118,17 +111,17 @@ pub fn store(
             "[store] ca_file {path:?} depends on where hookgate runs: write it from the root"
         ));
     }
-    let days = keep_days.map_or(STORE_KEEP_DAYS, NonZeroU16::get);
+    let usual = Server::at(address.parse().map_err(|error: AddressError| error.to_string())?);
+    let days = |days: NonZeroU16| Duration::from_secs(u64::from(days.get()) * 86_400);
+    let password = |name: &String| Password { variable: name.clone(), value: variable(name) };
     Ok(Some(Server {
-        address: address.parse().map_err(|error: AddressError| error.to_string())?,
         username: username.clone(),
-        password: password_env
-            .as_ref()
-            .map(|name| Password { variable: name.clone(), value: variable(name) }),
+        password: password_env.as_ref().map(password),
         ca_file: ca_file.clone(),
         namespace: namespace.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-        timeout: timeout.map_or(STORE_TIMEOUT, |timeout| timeout.0),
-        keep: Duration::from_secs(u64::from(days) * 86_400),
+        timeout: timeout.map_or(usual.timeout, |timeout| timeout.0),
+        keep: keep_days.map_or(usual.keep, days),
+        ..usual
     }))
 }
 

@@ -25,5 +25,6 @@ mod push;
 mod review;
 mod rules_command;
 mod spend;
+mod store;
 mod suppress;
 mod tiers;

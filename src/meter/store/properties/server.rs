@@ -31,14 +31,11 @@ impl Harness for Redis {
             server.address()
         });
         let server = Server {
-            address: address.parse().unwrap(),
-            username: None,
-            password: None,
-            ca_file: None,
             namespace: "game".parse().unwrap(),
             timeout: Duration::from_secs(10),
             // The clock jumps by decades, and the rows are to outlast it.
             keep: Duration::from_secs(100 * 366 * 86_400),
+            ..Server::at(address.parse().unwrap())
         };
         let directory = tempfile::tempdir().unwrap();
         RedisStore::init(directory.path(), &server, false, Some(Box::new(move || clock))).unwrap();

@@ -62,17 +62,18 @@ pub(super) fn about(link: &mut Link, info: &Info, open: u64) -> About {
                 .to_owned(),
         ),
         Durability::Unknown => warnings.push(
-            "the login may not read the setting appendfsync (CONFIG GET), so it cannot be told what power loss takes"
+            "the login may not read the settings appendfsync and save (CONFIG GET), so it cannot be told what a \
+             crash or power loss takes"
                 .to_owned(),
         ),
         Durability::Snapshots => warnings.push(
             "only snapshots are kept: a crash takes what was acknowledged since the last one, which machines that \
-             saw it notice, and then make no call; set appendonly yes"
+             saw it notice, and then make no call; set appendonly yes and appendfsync always"
                 .to_owned(),
         ),
         Durability::Nothing => warnings.push(
             "nothing is kept on disk: a restart forgets all that was used, which is noticed, and no call is made \
-             until `hookgate store init`; set appendonly yes"
+             until `hookgate store init`; set appendonly yes and appendfsync always"
                 .to_owned(),
         ),
     }
@@ -109,8 +110,8 @@ fn durability(link: &mut Link, info: &Info) -> Durability {
     if info.get("aof_enabled") != "1" {
         return match setting("save").as_deref() {
             Some("") => Durability::Nothing,
-            // Whoever may not ask may still hope for snapshots, and no more.
-            _ => Durability::Snapshots,
+            Some(_) => Durability::Snapshots,
+            None => Durability::Unknown,
         };
     }
     match setting("appendfsync").as_deref() {

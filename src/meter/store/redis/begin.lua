@@ -34,9 +34,10 @@ local function refusal()
   end
 end
 
--- Counts the step, and answers with what the caller is to remember.
+-- Counts the step, and answers with what the caller is to remember. What is written to a store that has
+-- lost steps is not counted, or it would soon seem to have lost none.
 local function done(...)
-  if not head[2] then
+  if refusal() then
     return {'done', '', '0', ...}
   end
   local seq = redis.call('HINCRBY', root, 'seq', 1)
@@ -77,7 +78,7 @@ local function add(key, field, amount)
     local result = redis.pcall('HINCRBY', key, field, amount)
     if type(result) == 'table' and result.err then
       if not result.err:find('overflow', 1, true) then
-        error(result.err)
+        return redis.call('HINCRBY', key, field, amount)
       end
       redis.call('HSET', key, field, '9223372036854775807')
     end

@@ -126,6 +126,24 @@ impl Fault {
             (_, Some("WRONGTYPE")) | (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => {
                 Self::Damaged(said)
             }
+            // Before Redis 7, what goes wrong within a script is told in a sentence about the script.
+            (ErrorKind::Server(ServerErrorKind::ResponseError), _) => match said {
+                said if said.contains("READONLY ") => Self::Replica,
+                said if said.contains("OOM ") => Self::Memory(said),
+                said if said.contains("MISCONF ") || said.contains("NOREPLICAS ") => Self::Disk(said),
+                said if said.contains("executing the script can't") => Self::Permission(said),
+                said if said.contains("invalid username-password")
+                    || said.contains("without any password") =>
+                {
+                    Self::Login(said)
+                }
+                said if said.contains("cluster support disabled")
+                    || said.contains("SELECT is not allowed") =>
+                {
+                    Self::Cluster(said)
+                }
+                said => Self::Other(said),
+            },
             (ErrorKind::Io, _) if said.contains("certificate") || said.contains("tls") => Self::Tls(said),
             (ErrorKind::Io, _) => Self::Unreachable(said),
             _ => Self::Other(said),

@@ -8,5 +8,6 @@ elseif head[2] and ARGV[5] ~= '1' then
 end
 local epoch = string.format('%015.0f-', math.max(now, ARGV[6] + 1)) .. ARGV[4]
 redis.call('HSET', root, 'version', '1', 'epoch', epoch)
-head[2] = epoch
-return done()
+local seq = redis.call('HINCRBY', root, 'seq', 1)
+redis.call('PEXPIRE', root, ROOT_KEPT)
+return {'done', epoch, text(seq)}

@@ -57,20 +57,22 @@ local order = string.format('%016d', tonumber(head[3]) + 1)
 if state == 'denied' then
   tokens, cost = '0', cost ~= '' and '0' or ''
 end
-redis.call('HSET', request, 'state', state, 'time', text(now), 'order', order, 'row', row,
-  'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome)
-redis.call('PEXPIRE', request, kept)
+if state == 'reserved' then
+  each_bucket(first, #KEYS, function(bucket)
+    hold(bucket, tokens, cost)
+  end)
+  redis.call('ZADD', open, now + lease, id)
+  redis.call('PEXPIRE', open, ROOT_KEPT)
+end
 list(days, index, ARGV[4], now, order .. ':' .. id, kept)
 redis.call('HSET', root, 'clock', text(now))
+crossed, used, held = crossed or '', used or '0', held or '0'
+-- Last, since it says that all the rest was done.
+redis.call('HSET', request, 'state', state, 'time', text(now), 'lease', text(now + lease), 'order', order,
+  'row', row, 'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome,
+  'crossed', crossed, 'used', used, 'held', held)
+redis.call('PEXPIRE', request, kept)
 if state == 'denied' then
-  crossed, used, held = crossed or '', used or '0', held or '0'
-  redis.call('HSET', request, 'crossed', crossed, 'used', used, 'held', held)
   return done('denied', crossed, used, held)
 end
-redis.call('HSET', request, 'lease', text(now + lease))
-redis.call('ZADD', open, now + lease, id)
-redis.call('PEXPIRE', open, ROOT_KEPT)
-each_bucket(first, #KEYS, function(bucket)
-  hold(bucket, tokens, cost)
-end)
 return done('granted', text(now))

@@ -153,6 +153,26 @@ impl fmt::Debug for Password {
 }
 
 impl Server {
+    /// Longer waits for a store are felt in a hook.
+    const TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// A month, and some days to read its end.
+    const KEEP: Duration = Duration::from_secs(35 * 86_400);
+
+    /// A server that lets everybody in, with all that need not be said as usual.
+    #[must_use]
+    pub fn at(address: Address) -> Self {
+        Self {
+            address,
+            username: None,
+            password: None,
+            ca_file: None,
+            namespace: Namespace::default(),
+            timeout: Self::TIMEOUT,
+            keep: Self::KEEP,
+        }
+    }
+
     /// The name under which `key` is kept. All names of a namespace have one hash tag, so that a
     /// cluster keeps them on one node and one script may touch them together.
     #[must_use]
