@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::breaker::{self, Admission, Breaker};
 use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::estimate;
 use crate::meter::price::PriceSource;
-use crate::meter::store::{LedgerRow, State};
+use crate::meter::store::{Experience, LedgerRow, State};
 use crate::meter::{Attribution, Limits};
 use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
 use crate::model::prompt::render;
@@ -24,8 +25,8 @@ use crate::payload::route::Reason;
 use crate::payload::tokenizer::Tokenizer;
 use crate::report::Answer;
 use crate::report::models::{
-    DAYS, PricePerMillion, Requests, Taken, Tier, Trial, before_trials, servers_json, servers_text,
-    tiers_json, tiers_text, trial_text, trials_json,
+    DAYS, EstimateError, PricePerMillion, Requests, Taken, Tier, Trial, before_trials, servers_json,
+    servers_text, tiers_json, tiers_text, trial_text, trials_json,
 };
 use crate::text::instead;
 use crate::tokens::UsageSource;
@@ -62,7 +63,7 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
     let now = now();
     let past = Past::read(config, now).unwrap_or_else(|error| {
         notes.push(format!("past requests are not known: {error}"));
-        Past { rows: Vec::new(), cells: BTreeMap::new() }
+        Past::default()
     });
     let mut tiers = Vec::new();
     for name in config.user.tiers.keys() {
@@ -81,10 +82,13 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
 }
 
 /// What the store knows of earlier requests.
+#[derive(Default)]
 struct Past {
     rows: Vec<LedgerRow>,
     /// Those of the breakers.
     cells: BTreeMap<String, String>,
+    /// By provider and model.
+    experience: BTreeMap<(String, String), Vec<Experience>>,
 }
 
 impl Past {
@@ -92,7 +96,12 @@ impl Past {
         // No limit, since nothing is reserved.
         let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
         let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
-        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect() })
+        let mut experience = BTreeMap::new();
+        for tier in config.user.tiers.values() {
+            let seen = budget.experience(&tier.provider, &tier.model, estimate::SAMPLES)?;
+            experience.insert((tier.provider.clone(), tier.model.clone()), seen);
+        }
+        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect(), experience })
     }
 }
 
@@ -136,7 +145,16 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
             Admission::Open(closure) => Some(closure.to_string()),
         },
         requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
-        estimate_error: None,
+        estimate_error: past
+            .experience
+            .get(&(endpoint.provider.clone(), endpoint.model.clone()))
+            .and_then(|seen| estimate::error(seen))
+            .map(|error| EstimateError {
+                requests: error.count as u64,
+                mean_percent: error.mean,
+                p95_percent: error.p95,
+                worst_percent: error.worst,
+            }),
     }
 }
 

@@ -23,5 +23,6 @@ mod push;
 mod review;
 mod rules_command;
 mod spend;
+mod shared_cache;
 mod suppress;
 mod tiers;

@@ -2,4 +2,5 @@
 
 pub(crate) mod faults;
 pub(crate) mod provider;
+pub(crate) mod redis;
 pub(crate) mod repo;
