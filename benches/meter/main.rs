@@ -31,9 +31,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hookgate::meter::budget::{Budget, Estimate, WindowState};
-use hookgate::meter::store::Place;
+use hookgate::meter::store::{Place, Server};
 use hookgate::meter::{Attribution, Limit, Limits, Scope, Unit, Window};
 use hookgate::tokens::{Usage, UsageSource};
+
+/// Seconds, longer than any measurement: what a ledger frees is freed for a death, not for the time.
+const LEASE: u64 = 3600;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -79,9 +82,10 @@ impl Options {
     fn store(&self) -> Ledger {
         let parent = self.word("directory").map_or_else(std::env::temp_dir, PathBuf::from);
         let directory = tempfile::tempdir_in(parent).unwrap();
-        // A shared server is not emptied: each measurement is a user of its own.
-        let user = format!("bench-{}", directory.path().file_name().unwrap().to_string_lossy());
-        Ledger { server: self.word("store").unwrap_or("sqlite").to_owned(), directory, user }
+        let user = format!("bench{}", directory.path().file_name().unwrap().to_string_lossy());
+        let server = self.word("store").unwrap_or("sqlite").to_owned();
+        place(&server, directory.path(), &user).init(false).unwrap();
+        Ledger { server, directory, user }
     }
 }
 
@@ -135,12 +139,26 @@ fn day(budget: &Budget) -> (u64, u64) {
 /// The ledger that a client was told of.
 fn told(options: &Options, day_tokens: u64) -> Budget {
     let directory = Path::new(options.word("directory").unwrap());
-    budget(options.word("store").unwrap(), directory, options.word("user").unwrap(), day_tokens)
+    let budget = budget(options.word("store").unwrap(), directory, options.word("user").unwrap(), day_tokens);
+    budget.with_lease(Duration::from_secs(options.number("lease", LEASE)))
+}
+
+fn place(server: &str, directory: &Path, user: &str) -> Place {
+    let redis = (server != "sqlite").then(|| Server {
+        address: server.parse().unwrap(),
+        username: None,
+        password: None,
+        ca_file: None,
+        // A shared server is not emptied: each measurement has keys of its own.
+        namespace: user.parse().unwrap(),
+        timeout: Duration::from_secs(5),
+        keep: Duration::from_secs(86_400),
+    });
+    Place { directory: directory.to_path_buf(), redis }
 }
 
 fn budget(server: &str, directory: &Path, user: &str, day_tokens: u64) -> Budget {
-    assert_eq!(server, "sqlite", "no other store yet");
-    let place = Place { directory: directory.to_path_buf(), redis: None };
+    let place = place(server, directory, user);
     let limit = Limit { window: Window::Day, scope: Scope::User, unit: Unit::Tokens, most: day_tokens };
     let attribution = Attribution {
         user: user.to_owned(),
@@ -150,8 +168,7 @@ fn budget(server: &str, directory: &Path, user: &str, day_tokens: u64) -> Budget
         ..Attribution::default()
     };
     let budget = Budget::open(&place, Limits::new(vec![limit]), attribution).unwrap();
-    // Longer than any measurement: what is freed is freed for a death, not for the time.
-    budget.with_lease(Duration::from_secs(3600))
+    budget.with_lease(Duration::from_secs(LEASE))
 }
 
 fn estimate(input: u64, output: u64) -> Estimate {

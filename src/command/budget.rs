@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Budget as Arguments, Hook};
-use crate::config::{Ceiling, Config, Environment, UserConfig};
+use crate::config::{Ceiling, Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::{GitError, Repository};
@@ -24,31 +24,20 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let (place, user_file, attribution, ceilings) = match Repository::open(&environment.directory) {
-        Ok(repository) => {
-            let config = Config::load(&repository, environment)?;
-            let of = |hook: Hook| (Some(hook.as_str()), config.ceilings(hook));
-            let attribution = config.attribution(Hook::PreCommit);
-            let ceilings = [Hook::PreCommit, Hook::PrePush].map(of).to_vec();
-            (config.store(), config.user_path.clone(), attribution, ceilings)
-        }
-        Err(GitError::NotARepository(_) | GitError::Bare(_)) => {
-            let config = UserConfig::load(environment)?;
-            let attribution = config.attribution(environment)?;
-            let ceilings = vec![(None, config.ceilings(&attribution))];
-            (config.store(), config.path, attribution, ceilings)
-        }
+    let config = match Repository::open(&environment.directory) {
+        Ok(repository) => Config::load(&repository, environment)?,
+        Err(GitError::NotARepository(_) | GitError::Bare(_)) => Config::of_user(environment)?,
         Err(error) => return Err(error.into()),
     };
+    let attribution = config.attribution(Hook::PreCommit);
     let mut bounds: Vec<Bound> = Vec::new();
     let mut origins = BTreeMap::new();
     let mut limits = Vec::new();
-    for (hook, Ceiling { limit, origin }) in
-        ceilings.into_iter().flat_map(|(hook, all)| all.into_iter().map(move |ceiling| (hook, ceiling)))
-    {
+    let of = |hook: Hook| config.ceilings(hook).into_iter().map(move |ceiling| (hook, ceiling));
+    for (hook, Ceiling { limit, origin }) in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(of) {
         match limit.window {
             Window::Call | Window::Hook => {
-                let hook = hook.filter(|_| limit.window == Window::Hook);
+                let hook = (limit.window == Window::Hook).then(|| hook.as_str());
                 let bound = Bound { limit, hook, origin };
                 if !bounds.contains(&bound) {
                     bounds.push(bound);
@@ -63,10 +52,11 @@ pub(super) fn execute(
     bounds.sort_by_key(|bound| bound.limit.window);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let limits = Limits::new(limits);
-    let standing = match Budget::existing(&place, limits.clone(), attribution.clone())? {
+    let standing = match Budget::existing(&config.store(), limits.clone(), attribution.clone())? {
         Some(budget) => budget.standing()?,
         None => Standing::unused(now, &limits, &attribution),
     };
+    let user_file = config.user_path;
     let overview = Overview { attribution, now, standing, bounds, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)

@@ -10,7 +10,6 @@ use crate::cli::{Hook, ListFormat, Prices as Arguments, PricesAction};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::git::Repository;
 use crate::meter::price::PriceSource;
 use crate::meter::price::table::{Table, TableError, day, forget, keep};
 use crate::model::Endpoint;
@@ -22,7 +21,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::load(&Repository::open(&environment.directory)?, environment)?;
+    let config = Config::of_user(environment)?;
     let today = day(SystemTime::now());
     match &args.action {
         Some(PricesAction::Update { remove: true, .. }) => {

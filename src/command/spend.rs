@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::cli::{By, Since, Spend as Arguments};
-use crate::config::{Environment, UserConfig};
+use crate::cli::{By, Hook, Since, Spend as Arguments};
+use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::budget::Budget;
@@ -23,7 +23,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = UserConfig::load(environment)?;
+    let config = Config::of_user(environment)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let period = period(args.since, args.until, calendar::date(now))?;
     let mut by: Vec<By> = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn execute(
         }
     }
     let mut spend = Spend::new(by, period);
-    let attribution = config.attribution(environment)?;
+    let attribution = config.attribution(Hook::PreCommit);
     if let Some(budget) = Budget::existing(&config.store(), Limits::default(), attribution)? {
         budget.ledger(period.since)?.iter().for_each(|row| spend.request(row));
     }

@@ -12,18 +12,16 @@ pub struct Ceiling {
     pub origin: String,
 }
 
-/// The user's ceilings over whoever is charged, and under them the tokens that a hook run may take as
-/// the repository has it, with where it says so: a repository lowers its user's ceilings, and cannot
+/// The user's ceilings over whoever is charged, and for a hook the tokens that one run may take as the
+/// repository has it, with where it says so: a repository lowers its user's ceilings, and cannot
 /// raise them.
 pub(super) fn ceilings(
     user: &UserLimits,
     asked: Option<(u64, &str)>,
     attribution: &Attribution,
 ) -> Vec<Ceiling> {
-    let own = Ceilings {
-        hook_tokens: user.own.hook_tokens.filter(|&own| asked.is_none_or(|(tokens, _)| own < tokens)),
-        ..user.own
-    };
+    let counts = |own: &u64| asked.is_none_or(|(tokens, _)| *own < tokens);
+    let own = Ceilings { hook_tokens: user.own.hook_tokens.filter(counts), ..user.own };
     let mut all: Vec<Ceiling> =
         own.limits(Scope::User).map(|limit| Ceiling { limit, origin: "[limits]".to_owned() }).collect();
     if let Some((tokens, origin)) = asked.filter(|_| own.hook_tokens.is_none()) {

@@ -25,7 +25,7 @@ use crate::git::GitError;
 pub use ceilings::Ceiling;
 pub use edit::with_token_limit;
 pub use environment::Environment;
-pub use resolve::{Config, UserConfig};
+pub use resolve::Config;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]

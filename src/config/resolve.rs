@@ -45,66 +45,31 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
 
-/// The user's own file, with what follows from it in and outside of every repository.
-#[derive(Debug)]
-pub struct UserConfig {
+/// What the user's own file says.
+struct Own {
     /// The file; empty where there is none.
-    pub file: UserFile,
+    user: UserFile,
     /// Where it is, or would be.
-    pub path: PathBuf,
-    /// Where ledger, reservations and consent are kept.
-    pub state_directory: PathBuf,
-    /// The server that keeps the ledger instead; none where it is kept here.
+    user_path: PathBuf,
+    state_directory: PathBuf,
     redis: Option<Server>,
 }
 
-impl UserConfig {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// Whatever is wrong with it; see [`ConfigError`].
-    pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
-        let path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
-        let file = match environment.user_file() {
+impl Own {
+    fn load(environment: &Environment) -> Result<Self, ConfigError> {
+        let user_path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
+        let user = match environment.user_file() {
             Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
             None => None,
         }
         .unwrap_or_default();
         let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
         let state_directory =
-            file.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
+            user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
         let variable = |name: &str| environment.variable(name).map(str::to_owned);
-        let redis = read::store(&file.store, variable)
-            .map_err(|message| ConfigError::Inconsistent { path: path.clone(), message })?;
-        Ok(Self { file, path, state_directory, redis })
-    }
-
-    /// Where reservations and the ledger are kept.
-    #[must_use]
-    pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
-    }
-
-    /// Whom what is done outside of repositories is charged to.
-    ///
-    /// # Errors
-    /// Labels in the environment that cannot be used.
-    pub fn attribution(&self, environment: &Environment) -> Result<Attribution, ConfigError> {
-        let pipeline = attribution::pipeline(environment);
-        Ok(Attribution {
-            user: attribution::user(self.file.user.as_deref(), environment),
-            team: self.file.team.clone(),
-            stage: pipeline.stage,
-            ci_run: pipeline.run,
-            labels: attribution::labels(&Labels::default(), &self.file.labels, environment)?,
-            ..Attribution::default()
-        })
-    }
-
-    /// The limits that count outside of repositories.
-    #[must_use]
-    pub fn ceilings(&self, attribution: &Attribution) -> Vec<Ceiling> {
-        ceilings(&self.file.limits, None, attribution)
+        let redis = read::store(&user.store, variable)
+            .map_err(|message| ConfigError::Inconsistent { path: user_path.clone(), message })?;
+        Ok(Self { user, user_path, state_directory, redis })
     }
 }
 
@@ -174,8 +139,7 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory, redis } =
-            UserConfig::load(environment)?;
+        let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
             Some(text) => read::repository_file(Path::new(name), &text, &user_path),
             None => Ok(RepositoryFile::default()),
@@ -206,13 +170,12 @@ impl Config {
         })
     }
 
-    /// Reads the user's file alone, for what concerns its models and no repository.
+    /// Reads the user's file alone, for what concerns no repository.
     ///
     /// # Errors
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
-        let UserConfig { file: user, path: user_path, state_directory, redis } =
-            UserConfig::load(environment)?;
+        let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
         let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
             labels,

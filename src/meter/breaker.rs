@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::{Budget, BudgetError};
 use super::calendar;
 use crate::text::one_line;
+use crate::tokens::Count;
 
 /// So many failures in a row open it.
 const FAILURES: u32 = 3;
@@ -256,30 +257,25 @@ fn ms(duration: Duration) -> u64 {
 }
 
 impl fmt::Display for Closure {
+    /// What follows "is open".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = moment(self.since, self.now);
-        // What a cell holds may be another's writing.
-        let what = one_line(&self.what, WORDS);
+        write!(f, "since {}, ", moment(self.since, self.now))?;
         match self.cause {
-            Cause::Failing => write!(
-                f,
-                "its breaker is open since {since}, after {} in a row, the last: {what}",
-                crate::tokens::Count(self.failures as usize, "failure")
-            )?,
-            Cause::Key => write!(
-                f,
-                "its breaker is open since {since}, when the key was refused: {what}; set another key, or"
-            )?,
-            Cause::Quota => write!(
-                f,
-                "its breaker is open since {since}, when a quota was used up: {what}; use another key, or"
-            )?,
-            Cause::Away => {
-                write!(f, "its breaker is open since {since}, when nobody listened there: {what}")?
+            Cause::Failing => {
+                write!(f, "after {} in a row, the last: ", Count(self.failures as usize, "failure"))?;
             }
+            Cause::Key => f.write_str("when the key was refused: ")?,
+            Cause::Quota => f.write_str("when a quota was used up: ")?,
+            Cause::Away => f.write_str("when nobody listened there: ")?,
         }
-        let joint = if matches!(self.cause, Cause::Key | Cause::Quota) { " it is" } else { "; it is" };
-        write!(f, "{joint} asked again from {} on", moment(self.until, self.now))
+        // What a cell holds may be another's writing.
+        f.write_str(&one_line(&self.what, WORDS))?;
+        f.write_str(match self.cause {
+            Cause::Failing | Cause::Away => "; it is asked again ",
+            Cause::Key => "; set another key, or it is asked again ",
+            Cause::Quota => "; use another key, or it is asked again ",
+        })?;
+        write!(f, "from {} on", moment(self.until, self.now))
     }
 }
 
@@ -334,7 +330,7 @@ impl<'b> Breaker<'b> {
         self.change(wall, |state, now| state.record(health, what, was_probe, now, random))
     }
 
-    /// Closes it: the user has asked the endpoint, and it answered.
+    /// Closes it, since the user wants the endpoint to be asked now.
     ///
     /// # Errors
     /// [`BudgetError::Store`].

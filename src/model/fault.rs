@@ -92,7 +92,7 @@ impl Fault<'_> {
 
     /// No byte of the request left: the breaker is open.
     pub(super) fn open(self, closure: &impl std::fmt::Display) -> Box<AskError> {
-        let more = format!(", since {closure}");
+        let more = format!(": its breaker is open {closure}");
         self.error(Reason::Breaker, Charge::Nothing, Health::Unsaid, "not asked", &more)
     }
 

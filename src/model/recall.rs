@@ -40,7 +40,7 @@ pub struct Memory {
     mode: Mode,
     level: Level,
     documentation: bool,
-    /// Those of the first tier, and those of the one that it leaves its doubts to.
+    /// Those of each tier that the run may ask, in that order: a review by any of them counts.
     terms: Vec<Terms>,
     repository: String,
     hits: Vec<Hit>,
@@ -85,10 +85,8 @@ impl Memory {
             misses: Vec::new(),
             notes: Vec::new(),
         };
-        if let Some(first) = tiers.first() {
-            let above = tiers.above(first);
-            memory.terms.push(memory.terms_of(first, above.is_some()));
-            memory.terms.extend(above.map(|above| memory.terms_of(above, false)));
+        for endpoint in tiers.asked.iter().chain(&tiers.escalation) {
+            memory.terms.push(memory.terms_of(endpoint, tiers.above(endpoint).is_some()));
         }
         memory.cache = opened.unwrap_or_else(|error| memory.fail(&error));
         memory.shared = team.and_then(|team| Shared::new(team).map_err(|error| memory.part(&error)).ok());

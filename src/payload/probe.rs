@@ -71,10 +71,10 @@ mod tests {
             highest: Level::Slice,
             documentation: false,
             limit: None,
-            counting: Counting::Margin(0),
             units_per_request: 1,
             tokens_per_request: 1000,
             overhead: Overhead { fixed: 0, per_line: 0, output: 0 },
+            counting: Counting::Margin(0),
         };
         let tokenizer = Tokenizer::load();
         let redactor = Redactor::with_patterns(Vec::new());

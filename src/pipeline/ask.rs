@@ -10,7 +10,7 @@ use super::Options;
 use crate::check::finding::Finding;
 use crate::meter::Window;
 use crate::meter::budget::Budget;
-use crate::meter::price::PriceSource;
+use crate::meter::price::{Price, PriceSource};
 use crate::model::Endpoint;
 use crate::model::prompt::{Request, most, overhead, render};
 use crate::model::recall::Memory;
@@ -76,6 +76,7 @@ pub(super) fn ask(
                 doubts: Vec::new(),
                 invented: 0,
                 is_cost_reported: false,
+                price: endpoint.price,
             };
             run.finish(round);
             report.charge(&budget);
@@ -223,13 +224,14 @@ struct Run<'a> {
     invented: usize,
     /// Whether a provider said what it asks.
     is_cost_reported: bool,
+    /// The price of whoever answered last.
+    price: Option<Price>,
 }
 
 impl Run<'_> {
     /// Every turn, beginning with `first`, and the sums of all.
     fn finish(mut self, first: Round<'_>) {
-        let tiers = self.desk.tiers;
-        let mut price = first.endpoint.price;
+        let tiers = &self.desk.options.tiers;
         let mut first = Some(first);
         for (index, endpoint) in tiers.asked.iter().enumerate() {
             let is_followed = index + 1 < tiers.asked.len();
@@ -238,7 +240,6 @@ impl Run<'_> {
                 None => self.take_over(endpoint),
             };
             if let Some((round, because)) = next {
-                price = endpoint.price;
                 let until = until(Instant::now(), self.end, is_followed);
                 self.turn(round, &because, until);
             }
@@ -253,7 +254,7 @@ impl Run<'_> {
             sent.extend(tried);
         }
         let (payloads, requests): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        self.report.expect(&payloads, &most(&requests), price.as_ref());
+        self.report.expect(&payloads, &most(&requests), self.price.as_ref());
         if self.is_cost_reported {
             self.report.totals.price_source = Some(PriceSource::Reported);
         }
@@ -354,6 +355,9 @@ impl Run<'_> {
                     self.unanswered.push(Unanswered { units, tier, reason, sent });
                 }
             }
+        }
+        if !reviewed.is_empty() {
+            self.price = endpoint.price;
         }
         if let Some(turn) = self.report.turns.last_mut() {
             turn.reviewed = reviewed.len();

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::text::{BOLD, DIM, YELLOW};
 use crate::meter::price::table::{Lint, Listed, Table};
-use crate::meter::price::{Price, PriceSource};
-use crate::tokens::{Count, PicoUsd};
+use crate::meter::price::{LongPrompt, Price, PriceSource};
+use crate::tokens::{Count, Grouped, PicoUsd};
 
 /// The version of the JSON.
 const VERSION: u32 = 1;
@@ -119,7 +119,8 @@ fn table(out: &mut String, titles: [&str; 2], rows: &[Row<'_>]) -> fmt::Result {
         let names = rows.iter().map(|row| row.names[at].chars().count());
         names.chain([titles[at].len()]).max().unwrap_or(0)
     };
-    let (first, second) = (width(0), width(1));
+    let notes = |row: &Row<'_>| row.price.and_then(|price| price.long).map(|long| above(&long).len());
+    let (first, second) = (width(0), width(1).max(rows.iter().filter_map(notes).max().unwrap_or(0)));
     let [one, two] = titles;
     writeln!(
         out,
@@ -139,10 +140,10 @@ fn table(out: &mut String, titles: [&str; 2], rows: &[Row<'_>]) -> fmt::Result {
         writeln!(out, "  {DIM}{source}{DIM:#}")?;
         if let Some(long) = price.and_then(|price| price.long) {
             let (input, output) = (usd(long.input), usd(long.output));
-            let above = format!("prompts above {} tokens", long.above);
+            let note = above(&long);
             writeln!(
                 out,
-                "{:first$}  {DIM}{above:second$}  {input:>8}  {:8}  {:8}  {output:>8}{DIM:#}",
+                "{:first$}  {DIM}{note:second$}  {input:>8}  {:8}  {:8}  {output:>8}{DIM:#}",
                 "", "", ""
             )?;
         }
@@ -151,6 +152,10 @@ fn table(out: &mut String, titles: [&str; 2], rows: &[Row<'_>]) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn above(long: &LongPrompt) -> String {
+    format!("prompts above {} tokens", Grouped(long.above))
 }
 
 fn footer(out: &mut String, list: &Table, old: Option<i32>) -> fmt::Result {
@@ -278,7 +283,7 @@ mod tests {
         tier   model                           input    cached     write    output  USD per million tokens
         local  ollama/qwen2.5-coder:7b             0         0         0         0  local
         cheap  anthropic/claude-haiku-5-5        0.1      0.01     0.125       0.5  embedded 2026-10-07
-               prompts above 100000 tokens       0.5                           2.5
+               prompts above 100,000 tokens       0.5                           2.5
         odd    corp/m                            2.5       2.5       2.5        10  user
                not believed: the price `cache_write` (60) is not between `input` (2.5) and twice that
         else   somewhere/x                   unknown                                name it in [prices."somewhere/x"] of your file

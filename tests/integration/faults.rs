@@ -72,6 +72,22 @@ fn an_open_breaker_is_seen_by_the_next_process_and_says_so() {
 }
 
 #[test]
+fn who_asks_by_hand_is_not_told_to_wait() {
+    let provider = Provider::scripted([Reply::status(401, ""), Reply::nothing(), Reply::nothing()]);
+    let repo = asking(&provider.base_url(), "");
+    repo.hookgate(["run", "pre-commit"]).expect(0);
+    let list = || repo.hookgate(["models", "list", "--format", "json"]).expect(0).json()["tiers"][0].clone();
+    let before = list();
+    assert_eq!(before["breaker"], "open", "{before:#}");
+    assert!(before["breaker_because"].as_str().unwrap().contains("answered 401"), "{before:#}");
+    repo.hookgate(["models", "test"]).expect(0);
+    assert_eq!(list()["breaker"], "closed");
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert!(!said.stdout.contains("NOT REVIEWED"), "{said:#?}");
+    assert_eq!(provider.requests().len(), 3);
+}
+
+#[test]
 fn a_limit_that_denies_leaves_a_required_review_undecided() {
     let provider = Provider::always(Reply::nothing());
     let repo = asking(&provider.base_url(), "token_limit = 10\nrequired = true");

@@ -159,8 +159,6 @@ fn every_fault_is_not_reviewed_with_its_reason() {
             let said = run(&repo, &["run", "pre-commit"]).expect(0);
             assert!(said.stdout.contains(&format!("[{reason}]")), "{dialect}, {name}: {said:#?}");
             assert!(!said.all().contains("key-0123456789"), "{dialect}, {name}: the key is shown");
-            let report = run(&repo, &["run", "pre-commit", "--format", "json"]).expect(0).json();
-            assert_eq!(report["not_reviewed"][0]["reason"], reason, "{dialect}, {name}");
         }
     }
 }

@@ -311,6 +311,120 @@ fn who_answers_is_read_and_to_send_more_needs_consent() {
     assert!(wrong.contains("did you mean `tests`"), "{wrong}");
 }
 
+const THREE: &str = r#"
+[providers.here]
+dialect = "ollama"
+base_url = "http://127.0.0.1:11434"
+[providers.away]
+dialect = "openai"
+base_url = "https://models.example.org/v1"
+[providers.keyed]
+dialect = "openai"
+base_url = "https://keyed.example.org/v1"
+api_key_env = "KEY_OF_TEST"
+[tiers]
+local = { provider = "here", model = "m" }
+big = { provider = "here", model = "b", premium = true }
+remote = { provider = "away", model = "n" }
+dear = { provider = "away", model = "d", premium = true }
+keyed = { provider = "keyed", model = "k" }
+"#;
+
+/// The tiers that a hook asks, and those that it passes over with the reason.
+fn asked(section: &str) -> (Vec<String>, Vec<String>) {
+    let text = format!("[hooks.pre-commit]\n{section}\n");
+    let config = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text).load().unwrap();
+    let tiers = config.options(Hook::PreCommit).unwrap().tiers;
+    let path = config.user_path.display().to_string();
+    let skipped = tiers.skipped.iter().map(|it| format!("{} {}", it.tier, it.because.replace(&path, "…")));
+    (tiers.asked.iter().map(|endpoint| endpoint.tier.clone()).collect(), skipped.collect())
+}
+
+#[test]
+fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
+    let cases = [
+        (&["local", "remote"][..], &["local"][..], &["local", "remote"][..]),
+        (&["remote", "local"], &["remote", "local"], &["remote", "local"]),
+        (&["remote", "local", "remote"], &["remote", "local"], &["remote", "local"]),
+        (&["remote", "dear", "local", "big"], &["remote", "local"], &["remote", "dear", "local", "big"]),
+        (&["dear", "remote", "local"], &["dear", "remote", "local"], &["dear", "remote", "local"]),
+        (&["dear", "big"], &["dear", "big"], &["dear", "big"]),
+        // What is not there might have been meant to be on this machine.
+        (&["gone", "local", "remote"], &["local"], &["local", "remote"]),
+        (&["gone", "remote"], &[], &["remote"]),
+        (&["remote", "gone", "keyed"], &["remote"], &["remote"]),
+        // What lacks its key is known not to be.
+        (&["keyed", "remote"], &["remote"], &["remote"]),
+    ];
+    for (tiers, same, any) in cases {
+        assert_eq!(asked(&format!("tiers = {tiers:?}")).0, same, "{tiers:?}");
+        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"same\"")).0, same, "{tiers:?}");
+        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"any\"")).0, any, "{tiers:?}");
+        let none = asked(&format!("tiers = {tiers:?}\nfailover = \"none\"")).0;
+        assert!(none.len() <= 1 && none.iter().all(|tier| tier == tiers[0]), "{tiers:?}: {none:?}");
+    }
+}
+
+#[test]
+fn a_tier_that_is_passed_over_says_why() {
+    let skipped = asked("tiers = [\"gone\", \"keyed\", \"local\", \"remote\", \"big\"]").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"
+    gone is not defined in …
+    keyed needs a key in the environment variable KEY_OF_TEST, which is not set
+    remote would send code off this machine, and a tier before it is not defined: failover = "any" in the hook's section allows it
+    big is premium, and a tier before it is not defined: failover = "any" in the hook's section allows it
+    "#);
+    let skipped = asked("tiers = [\"remote\", \"dear\"]\nescalate = \"nowhere\"").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"
+    dear is premium, and a tier before it is not: failover = "any" in the hook's section allows it
+    nowhere is not defined in …
+    "#);
+}
+
+#[test]
+fn doubts_go_where_the_hook_says_and_nowhere_else() {
+    let options = |section: &str| {
+        let text = format!("[hooks.pre-commit]\n{section}\n");
+        let place = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text);
+        place.load().unwrap().options(Hook::PreCommit).unwrap().tiers
+    };
+    assert!(options("tiers = [\"local\", \"dear\"]\nfailover = \"any\"").escalation.is_none());
+    let tiers = options("escalate = \"dear\"");
+    assert_eq!(tiers.escalation.unwrap().tier, "dear", "whatever it costs: it is named");
+    assert_eq!(tiers.asked.len(), 1, "and asked about nothing else");
+    assert!(options("tiers = []\nescalate = \"dear\"").escalation.is_none(), "rules only");
+}
+
+#[test]
+fn to_go_farther_or_to_escalate_is_a_capability() {
+    let of = |text: &str| {
+        let text = format!("[hooks.pre-commit]\n{text}\n");
+        Capabilities::of(&read::repository_file(Path::new("x"), &text, Path::new("y")).unwrap())
+    };
+    let plain = of("tiers = [\"local\", \"remote\"]");
+    for same in ["failover = \"same\"", "failover = \"none\""] {
+        let asked = of(&format!("tiers = [\"local\", \"remote\"]\n{same}"));
+        assert_eq!((asked.hash(), asked.lines()), (plain.hash(), plain.lines()), "{same}");
+    }
+    assert!(of("failover = \"any\"").is_empty(), "there is no other tier");
+    assert!(of("tiers = []\nescalate = \"dear\"").is_empty(), "nobody is asked");
+    let all = of("tiers = [\"local\", \"remote\"]\nfailover = \"any\"\nescalate = \"dear\"\nrequired = true");
+    // As sha256sum says of {"hooks":{"pre-commit":{"escalate":"dear","failover":"any","required":true,
+    // "tiers":["local","remote"]}}}, without the line break. This hash may not change either.
+    insta::assert_snapshot!(all.hash(), @"sha256:5983ce46bbf7b7795d3c32716776a6acb2129311230ff53b847ce5250b782956");
+    insta::assert_snapshot!(all.lines().join("\n"), @"
+    pre-commit: send changed code to your tier `local`, else `remote`
+    pre-commit: where one of these tiers gives no answer, send changed code to the next one even if that one is not on this machine, or is premium
+    pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine
+    pre-commit: refuse changes that no model could review
+    ");
+    // A record of it can be read back.
+    let place = Place::new(None);
+    let record = place.load().unwrap().record;
+    record.record(&all).unwrap();
+    assert_eq!(record.agreed().unwrap(), Some(all));
+}
+
 #[test]
 fn whoever_asks_is_named_by_file_account_and_pipeline() {
     let mut place = Place::new(Some("user = \"ada\"\nteam = \"core\"\n[labels]\nenv = \"laptop\"\n"))

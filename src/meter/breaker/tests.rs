@@ -195,16 +195,16 @@ fn a_message_says_since_when_why_and_until_when() {
     let mut state = open_for(20 * SECOND);
     assert_eq!(
         said(&state, at(5 * SECOND)),
-        "its breaker is open since 22:00:00 UTC, after 3 failures in a row, the last: answered 500; \
+        "since 22:00:00 UTC, after 3 failures in a row, the last: answered 500; \
          it is asked again from 22:00:20 UTC on"
     );
     // It has not worked since the first time.
     state.probe_fails(FAILED, at(20 * SECOND), 40 * SECOND);
-    assert!(said(&state, at(20 * SECOND)).contains("open since 22:00:00 UTC, after 4 failures"));
+    assert!(said(&state, at(20 * SECOND)).contains("since 22:00:00 UTC, after 4 failures"));
     state.record(Health::KeyRefused, "answered \u{1b}[31m401", false, at(0), 0);
     assert_eq!(
         said(&state, at(0)),
-        "its breaker is open since 22:00:00 UTC, when the key was refused: answered \\u{1b}[31m401; \
+        "since 22:00:00 UTC, when the key was refused: answered \\u{1b}[31m401; \
          set another key, or it is asked again from 2026-11-24 22:00:00 UTC on"
     );
 }

@@ -140,10 +140,10 @@ pub struct Place {
 
 impl Place {
     /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
-    /// it cannot be.
+    /// it cannot be; and so is a server, which opening does not make.
     #[must_use]
     pub fn exists(&self) -> bool {
-        sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
+        self.redis.is_some() || sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
     }
 
     /// Opens the store for the hook run `run`.

@@ -134,16 +134,18 @@ impl SqliteStore {
         Ok((self.clock)().max(latest.map_or(0, rows::unsigned)))
     }
 
-    /// Whether a request that `run` left open until `lease` still has somebody to finish it.
-    fn is_abandoned(&self, run: &str, lease: u64, now: u64) -> bool {
-        lease <= now || (run != self.run && !presence::is_alive(&self.runs, run))
-    }
-
+    /// The open requests that nobody will finish: those of dead runs, and those whose lease has ended.
     fn abandoned(&self, connection: &Connection) -> rusqlite::Result<Vec<rows::Open>> {
         let now = self.now(connection)?;
-        let mut open = rows::open(connection)?;
-        open.retain(|row| self.is_abandoned(&row.run, row.lease, now));
-        Ok(open)
+        let mut abandoned = Vec::new();
+        for (run, lease) in rows::holders(connection)? {
+            if run != self.run && !presence::is_alive(&self.runs, &run) {
+                abandoned.extend(rows::open(connection, &run, u64::MAX)?);
+            } else if lease <= now {
+                abandoned.extend(rows::open(connection, &run, now)?);
+            }
+        }
+        Ok(abandoned)
     }
 
     fn sweep(&self) -> Result<(), StoreError> {

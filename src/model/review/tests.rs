@@ -123,7 +123,7 @@ fn an_open_breaker_sends_nothing_and_says_so() {
     let answers = machine.answers(&endpoint, 1);
     let Answer::Unreviewed { reason: Reason::Breaker, message } = &answers[0] else { panic!("{answers:?}") };
     for part in
-        ["scripted (model-1 at http", "not asked, since its breaker is open since", "answered 401", "UTC on"]
+        ["scripted (model-1 at http", "not asked: its breaker is open since", "answered 401", "UTC on"]
     {
         assert!(message.contains(part), "{part}: {message}");
     }

@@ -12,9 +12,7 @@ use crate::tokens::{PicoUsd, Usage, UsageSource};
 /// A request that is neither finished nor given back.
 pub(super) struct Open {
     id: String,
-    pub(super) run: String,
     state: State,
-    pub(super) lease: u64,
     estimate_input: u64,
     estimate_output: u64,
     cost: Option<PicoUsd>,
@@ -38,22 +36,30 @@ pub(super) fn state(connection: &Connection, id: &str) -> rusqlite::Result<Optio
         .optional()
 }
 
-/// All open requests.
-pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<Open>> {
+/// The runs that have open requests, each with the lease that ends first.
+pub(super) fn holders(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     connection
         .prepare_cached(
-            "SELECT id, run, state, lease, estimate_input, estimate_output, cost FROM requests
-             WHERE state IN ('reserved', 'dispatched')",
+            "SELECT run, min(lease) FROM requests WHERE state IN ('reserved', 'dispatched') GROUP BY run",
         )?
-        .query_map([], |row| {
+        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
+        .collect()
+}
+
+/// The open requests of `run` whose lease ends by `time`.
+pub(super) fn open(connection: &Connection, run: &str, time: u64) -> rusqlite::Result<Vec<Open>> {
+    connection
+        .prepare_cached(
+            "SELECT id, state, estimate_input, estimate_output, cost FROM requests
+             WHERE state IN ('reserved', 'dispatched') AND run = ?1 AND lease <= ?2",
+        )?
+        .query_map(params![run, signed(time)], |row| {
             Ok(Open {
                 id: row.get(0)?,
-                run: row.get(1)?,
-                state: state_at(row, 2)?,
-                lease: count(row, 3)?,
-                estimate_input: count(row, 4)?,
-                estimate_output: count(row, 5)?,
-                cost: optional(row, 6)?.map(PicoUsd),
+                state: state_at(row, 1)?,
+                estimate_input: count(row, 2)?,
+                estimate_output: count(row, 3)?,
+                cost: optional(row, 4)?.map(PicoUsd),
             })
         })?
         .collect()
@@ -136,7 +142,9 @@ pub(super) fn totals(
     attribution: &Attribution,
 ) -> rusqlite::Result<WindowTotals> {
     let mut totals = WindowTotals { time, ..WindowTotals::default() };
-    let mut of_run = connection.prepare_cached("SELECT state, tokens, cost FROM requests WHERE run = ?1")?;
+    let mut of_run = connection.prepare_cached(&format!(
+        "SELECT state, {SUMS} FROM requests WHERE run = ?1 AND state NOT IN ('released', 'denied') GROUP BY state"
+    ))?;
     let mut rows = of_run.query([run])?;
     while let Some(row) = rows.next()? {
         add(&mut totals.run, row)?;
@@ -145,18 +153,21 @@ pub(super) fn totals(
     let named: Vec<_> = named.collect();
     totals.scopes = named.iter().map(|&(scope, _)| (scope, ScopeTotals::default())).collect();
     let (today, month) = calendar::window_ids(time);
-    let mut of_month = connection.prepare_cached(
-        "SELECT state, tokens, cost, day, repository, team, stage FROM requests WHERE month = ?1",
-    )?;
+    // In the order of the index that holds all of it, so that nothing is sorted and no row is read.
+    let mut of_month = connection.prepare_cached(&format!(
+        "SELECT state, {SUMS}, day, repository, team, stage FROM requests
+         WHERE month = ?1 AND state NOT IN ('released', 'denied')
+         GROUP BY day, repository, team, stage, state"
+    ))?;
     let mut rows = of_month.query([month])?;
     while let Some(row) = rows.next()? {
-        let is_today = row.get_ref(3)?.as_str()? == today;
+        let is_today = row.get_ref("day")?.as_str()? == today;
         for &(scope, name) in &named {
             let belongs = match scope {
                 Scope::User => true,
-                Scope::Repository => row.get_ref(4)?.as_str()? == name,
-                Scope::Team => row.get_ref(5)?.as_str_or_null()? == Some(name),
-                Scope::Stage => row.get_ref(6)?.as_str()? == name,
+                Scope::Repository => row.get_ref("repository")?.as_str()? == name,
+                Scope::Team => row.get_ref("team")?.as_str_or_null()? == Some(name),
+                Scope::Stage => row.get_ref("stage")?.as_str()? == name,
             };
             let Some(totals) = totals.scopes.get_mut(&scope).filter(|_| belongs) else { continue };
             add(&mut totals.month, row)?;
@@ -168,20 +179,28 @@ pub(super) fn totals(
     Ok(totals)
 }
 
-/// Adds a row of `state, tokens, cost`. Summed here since SQLite's `sum` fails where these sums
-/// saturate.
+/// Sums of a group of rows. SQLite's `sum` fails where it leaves 64 bits, so that the upper and the
+/// lower half of the figures are summed apart.
+const SUMS: &str = "sum(tokens >> 32), sum(tokens & 0xFFFFFFFF), sum(cost >> 32), sum(cost & 0xFFFFFFFF),
+                    sum(cost IS NULL AND tokens > 0)";
+
+/// Adds a group of `state` and its [`SUMS`]. What leaves 64 bits after all stays at their end.
 fn add(totals: &mut Totals, row: &Row<'_>) -> rusqlite::Result<()> {
-    let tokens = count(row, 1)?;
-    let cost = optional(row, 2)?.map(PicoUsd);
+    let sum = |high, low| -> rusqlite::Result<u64> {
+        let (high, low) = (optional(row, high)?.unwrap_or(0), optional(row, low)?.unwrap_or(0));
+        let sum = (u128::from(high) << 32) + u128::from(low);
+        Ok(u64::try_from(sum).unwrap_or(u64::MAX))
+    };
+    let (tokens, cost) = (sum(1, 2)?, PicoUsd(sum(3, 4)?));
     match state_at(row, 0)? {
         State::Reserved | State::Dispatched => {
             totals.reserved = totals.reserved.saturating_add(tokens);
-            totals.reserved_cost += cost.unwrap_or_default();
+            totals.reserved_cost += cost;
         }
         State::Settled | State::ChargedFull => {
             totals.used = totals.used.saturating_add(tokens);
-            totals.used_cost += cost.unwrap_or_default();
-            totals.unpriced += u64::from(cost.is_none() && tokens > 0);
+            totals.used_cost += cost;
+            totals.unpriced += count(row, 5)?;
         }
         State::Released | State::Denied => {}
     }

@@ -69,11 +69,12 @@ CREATE TABLE requests (
     energy INTEGER                      -- pico-USD of electricity
 ) STRICT;
 CREATE INDEX requests_time ON requests (time);
-CREATE INDEX requests_run ON requests (run, state, tokens, cost);
-CREATE INDEX requests_month ON requests (month, day, repository, team, stage, state, tokens, cost);
+CREATE INDEX requests_run ON requests (run, state, tokens, cost) WHERE state NOT IN ('released', 'denied');
+CREATE INDEX requests_month ON requests (month, day, repository, team, stage, state, tokens, cost)
+    WHERE state NOT IN ('released', 'denied');
+CREATE INDEX requests_open ON requests (run, lease, state) WHERE state IN ('reserved', 'dispatched');
 CREATE INDEX requests_model ON requests (provider, model, time) WHERE usage_source = 'reported';
 CREATE TABLE cells (name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX requests_open ON requests (run) WHERE state IN ('reserved', 'dispatched');
 ";
 
 /// Opens the database at `path` in `directory`, and makes both where they are missing.

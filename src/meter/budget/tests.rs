@@ -1,0 +1,113 @@
+//! What a request is charged in the end: money, electricity, and what is learned of it. Stores are
+//! tried elsewhere; here the ledger is SQLite's.
+
+use super::*;
+use crate::meter::estimate;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn budget(directory: &tempfile::TempDir) -> Budget {
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    Budget::open(&place, Limits::default(), Attribution::default()).unwrap()
+}
+
+fn request(price: Option<Price>) -> Estimate {
+    Estimate {
+        input: 1_300,
+        output: 300,
+        price,
+        provider: "p".to_owned(),
+        model: "m".to_owned(),
+        tier: "t".to_owned(),
+        counted_input: 1_000,
+        because: "first".to_owned(),
+        breaker: "closed",
+        raw_tokens: 0,
+        payload_tokens: 0,
+        payload_hash: String::new(),
+    }
+}
+
+fn reported(input: u64) -> Usage {
+    Usage { input, output: 100, source: UsageSource::Reported, ..Usage::default() }
+}
+
+/// The last row of the ledger once a request was charged.
+fn charged(price: Option<Price>, charge: Charge, latency: Duration) -> LedgerRow {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = budget(&directory);
+    let permit = budget.reserve(&request(price)).unwrap().dispatch().unwrap();
+    let cost = permit.settle(charge, "ok", latency).unwrap();
+    let row = budget.ledger(0).unwrap().pop().unwrap();
+    assert_eq!(row.cost, cost);
+    row
+}
+
+#[test]
+fn what_the_provider_says_it_cost_is_the_cost() {
+    let price = Price::per_million(1.0, None, None, 5.0).unwrap();
+    let cost = |price, reported_cost| {
+        let row = charged(price, Charge::Usage(Usage { reported_cost, ..reported(1_000) }), Duration::ZERO);
+        (row.cost.map(PicoUsd::as_usd), row.price_source)
+    };
+    // 1,000 tokens in at 1 USD and 100 out at 5 USD per million.
+    assert_eq!(cost(Some(price), None), (Some(0.001_5), "user".to_owned()));
+    // A discount, an overrun of the whole reservation, and a model whose price nobody knew.
+    let reported = |usd| Some(PicoUsd::from_usd(usd));
+    assert_eq!(cost(Some(price), reported(0.000_7)), (Some(0.000_7), "reported".to_owned()));
+    assert_eq!(cost(Some(price), reported(0.9)), (Some(0.9), "reported".to_owned()));
+    assert_eq!(cost(None, reported(0.002)), (Some(0.002), "reported".to_owned()));
+    assert_eq!(cost(None, None), (None, "unknown".to_owned()));
+    // A gateway on this machine may pass a bill on.
+    assert_eq!(cost(Some(Price::local()), reported(0.002)), (Some(0.002), "reported".to_owned()));
+}
+
+#[test]
+fn an_unknown_end_costs_the_whole_reservation_with_the_dearest_kind_of_input() {
+    let price = Price::per_million(4.0, Some(0.4), Some(5.0), 20.0).unwrap();
+    let row = charged(Some(price), Charge::Full, Duration::ZERO);
+    assert_eq!(row.cost.map(PicoUsd::as_usd), Some((1_300.0 * 5.0 + 300.0 * 20.0) / 1e6));
+    assert_eq!(row.price_source, "user");
+}
+
+#[test]
+fn electricity_stands_beside_the_cost_and_is_none_of_it() {
+    // 60 W for half an hour at 0.30 USD a kilowatt-hour.
+    let price = Price { energy: Some(PicoUsd::from_usd(0.06 * 0.30)), ..Price::local() };
+    let row = charged(Some(price), Charge::Usage(reported(1_000)), HOUR / 2);
+    assert_eq!(row.energy.map(PicoUsd::as_usd), Some(0.009));
+    assert_eq!((row.cost, row.price_source.as_str()), (Some(PicoUsd::ZERO), "local"));
+    // What it took before it failed, it took.
+    let failed = charged(Some(price), Charge::Full, HOUR / 2);
+    assert_eq!(failed.energy, row.energy);
+    assert_eq!(charged(Some(Price::local()), Charge::Usage(reported(1_000)), HOUR).energy, None);
+}
+
+#[test]
+fn margins_are_learned_of_whole_prompts_that_were_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = budget(&directory);
+    let margin = || estimate::margin(&budget.experience("p", "m", estimate::SAMPLES).unwrap(), 300);
+    let settle = |charge, outcome| {
+        let permit = budget.reserve(&request(None)).unwrap().dispatch().unwrap();
+        permit.settle(charge, outcome, Duration::ZERO).unwrap();
+    };
+    // None of these says how the model counts.
+    for _ in 0..8 {
+        settle(Charge::Usage(reported(500)), "short_read");
+        settle(Charge::Full, "timeout");
+        settle(Charge::Nothing, "unreachable");
+        settle(Charge::Usage(Usage { source: UsageSource::Estimated, ..reported(2_000) }), "ok");
+    }
+    assert_eq!(margin(), 300);
+    for _ in 0..7 {
+        settle(Charge::Usage(reported(1_120)), "ok");
+    }
+    assert_eq!(margin(), 300);
+    settle(Charge::Usage(reported(1_120)), "schema");
+    assert_eq!(margin(), 130);
+    settle(Charge::Usage(reported(1_500)), "ok");
+    assert!(margin() >= 500, "{}", margin());
+    // Another model is another matter.
+    assert!(budget.experience("p", "n", 64).unwrap().is_empty());
+}
