@@ -133,6 +133,7 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
     }
     tiers(&config, list)?;
     ledger(&config, list)?;
+    sharing(&config, list)?;
     cache(&config, list)
 }
 
@@ -149,6 +150,19 @@ pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
             Ok(())
         }
         Err(error) => list.fail("ledger", error),
+    }
+}
+
+/// Whether reviews can be shared with the team, where they are to be; the server is the ledger's.
+fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+    match config.team(Hook::PreCommit) {
+        Ok(None) => Ok(()),
+        Ok(Some(team)) => match team.check() {
+            Ok(()) if team.writes => list.ok("shared reviews", "read, and added to"),
+            Ok(()) => list.ok("shared reviews", "read; [cache] writers does not name this run"),
+            Err(error) => list.warn("shared reviews", error),
+        },
+        Err(error) => list.fail("shared reviews", error),
     }
 }
 

@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::breaker::{self, Admission, Breaker};
 use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::estimate;
 use crate::meter::price::PriceSource;
 use crate::meter::store::{Experience, LedgerRow, State};
-use crate::meter::{Attribution, Limits, estimate};
+use crate::meter::{Attribution, Limits};
 use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
 use crate::model::prompt::render;
 use crate::model::review::{Terms, review};
@@ -62,7 +63,7 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
     let now = now();
     let past = Past::read(config, now).unwrap_or_else(|error| {
         notes.push(format!("past requests are not known: {error}"));
-        Past { rows: Vec::new(), cells: BTreeMap::new() }
+        Past::default()
     });
     let mut tiers = Vec::new();
     for name in config.user.tiers.keys() {
@@ -81,10 +82,13 @@ fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<Exit
 }
 
 /// What the store knows of earlier requests.
+#[derive(Default)]
 struct Past {
     rows: Vec<LedgerRow>,
     /// Those of the breakers.
     cells: BTreeMap<String, String>,
+    /// By provider and model.
+    experience: BTreeMap<(String, String), Vec<Experience>>,
 }
 
 impl Past {
@@ -92,7 +96,12 @@ impl Past {
         // No limit, since nothing is reserved.
         let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
         let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
-        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect() })
+        let mut experience = BTreeMap::new();
+        for tier in config.user.tiers.values() {
+            let seen = budget.experience(&tier.provider, &tier.model, estimate::SAMPLES)?;
+            experience.insert((tier.provider.clone(), tier.model.clone()), seen);
+        }
+        Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect(), experience })
     }
 }
 
@@ -115,12 +124,6 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
     let mut breaker = breaker::State::read(cell.map(String::as_str));
     // Asked of a copy: nobody is about to send anything.
     let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
-    let compared = |row: &LedgerRow| {
-        let usage = row.usage.as_ref().filter(|usage| usage.source == UsageSource::Reported.as_str())?;
-        let is_whole = row.outcome.as_deref() != Some(Reason::ShortRead.as_str());
-        is_whole.then_some(Experience { counted: row.counted_input, reported: usage.input })
-    };
-    let experience: Vec<_> = past.rows.iter().filter(is_sent).filter_map(compared).collect();
     let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
     Tier {
         tier: endpoint.tier.clone(),
@@ -142,12 +145,16 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
             Admission::Open(closure) => Some(closure.to_string()),
         },
         requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
-        estimate_error: estimate::error(&experience).map(|error| EstimateError {
-            requests: error.count as u64,
-            mean_percent: error.mean,
-            p95_percent: error.p95,
-            worst_percent: error.worst,
-        }),
+        estimate_error: past
+            .experience
+            .get(&(endpoint.provider.clone(), endpoint.model.clone()))
+            .and_then(|seen| estimate::error(seen))
+            .map(|error| EstimateError {
+                requests: error.count as u64,
+                mean_percent: error.mean,
+                p95_percent: error.p95,
+                worst_percent: error.worst,
+            }),
     }
 }
 

@@ -101,12 +101,12 @@ impl Requests {
     }
 }
 
-/// How far counted input was from what the provider reported, in percent of what it reported.
+/// How far our counts of input were from what the provider reported, in percent of what it reported.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EstimateError {
     /// Requests that it was learned from.
     pub requests: u64,
-    /// The mean, with its sign: above zero, too much was counted.
+    /// The mean, with its sign: above zero, too little was counted.
     pub mean_percent: f64,
     /// Nineteen of twenty were not further off, in either direction.
     pub p95_percent: f64,
@@ -300,8 +300,9 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     if let Some(error) = &tier.estimate_error {
         writeln!(
             out,
-            "  input counted {:+.1} % off on average, p95 {:.1} %, worst {:.1} % ({})",
-            error.mean_percent,
+            "  counts {:.1} % {} on average, p95 {:.1} %, worst {:.1} % off ({})",
+            error.mean_percent.abs(),
+            if error.mean_percent > 0.0 { "too low" } else { "too high" },
             error.p95_percent,
             error.worst_percent,
             count(error.requests, "request")

@@ -25,6 +25,7 @@ mod push;
 mod review;
 mod rules_command;
 mod spend;
+mod shared_cache;
 mod store;
 mod suppress;
 mod tiers;

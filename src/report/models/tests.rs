@@ -82,7 +82,7 @@ fn people_read_their_tiers() {
     remote  model-1 of acme at https://api.example.org/v1
       key from ACME_KEY; $0.25 in, $2.00 out a million tokens (user)
       4 requests in 30 days, 3 answered, in 400 ms (p95 1.2 s)
-      input counted +4.2 % off on average, p95 11.0 %, worst 12.5 % (3 requests)
+      counts 4.2 % too low on average, p95 11.0 %, worst 12.5 % off (3 requests)
     note: no ledger
     ");
 }
