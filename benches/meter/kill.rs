@@ -80,7 +80,7 @@ fn program(options: &Options, kills: u64) {
     let asked = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&asked);
     let provider = Provider::answering(move |_| {
-        if count.fetch_add(1, Ordering::SeqCst) % 2 == 0 { Reply::stall() } else { Reply::nothing() }
+        if count.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { Reply::stall() } else { Reply::nothing() }
     });
     let module = |version: u64| -> String {
         (0..20).map(|n| format!("def f{n}(a, b):\n    return a * {version} + b - {n}\n\n\n")).collect()
