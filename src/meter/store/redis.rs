@@ -13,6 +13,7 @@ mod memory;
 mod row;
 mod script;
 mod server;
+mod window;
 #[cfg(test)]
 mod tests;
 
@@ -28,12 +29,15 @@ use redis::Script;
 use self::about::Info;
 use self::link::Link;
 use self::memory::Memory;
+use self::window::{
+    Asked, Day, bucket_names, cell_key, denial, experience_key, index_key, judged, most, ms, request_key,
+    scopes,
+};
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, ScopeTotals, Settlement, Store, StoreError,
     Totals, WindowTotals,
 };
-use crate::meter::denial::Denial;
-use crate::meter::{Attribution, Limit, Limits, Scope, Unit, Window, calendar};
+use crate::meter::{Attribution, Limits};
 use crate::tokens::{PicoUsd, UsageSource};
 
 pub use fault::Fault;
@@ -594,107 +598,6 @@ impl Store for RedisStore {
     }
 }
 
-/// A UTC day.
-struct Day {
-    id: String,
-    month: String,
-    start: u64,
-    end: u64,
-}
-
-impl Day {
-    fn of(time: u64) -> Self {
-        let (id, month) = calendar::window_ids(time);
-        let start = time - time % DAY_MS;
-        Self { id, month, start, end: start.saturating_add(DAY_MS) }
-    }
-}
-
-/// What a request counts for, as far as the server's 63 bits reach.
-struct Asked {
-    tokens: u64,
-    cost: Option<u64>,
-}
-
-impl Asked {
-    fn of(request: &Request<'_>) -> Self {
-        let cost = request.estimate.cost().map(|cost| most(cost.0));
-        Self { tokens: most(request.estimate.tokens()), cost }
-    }
-}
-
-/// The limits that a request has to be compared with, each with what the script is told of it: the
-/// same order and the same exceptions as in [`judge`](crate::meter::denial::judge), which the
-/// properties hold it to.
-fn judged(limits: &Limits, attribution: &Attribution, asked: &Asked) -> Vec<(Limit, [String; 4])> {
-    let scopes = scopes(attribution);
-    let mut judged = Vec::new();
-    for limit in limits.iter() {
-        let Some(at) = scopes.iter().position(|&(scope, _)| scope == limit.scope) else { continue };
-        let bucket = match (limit.unit, asked.cost) {
-            (Unit::Money, None) => "-1".to_owned(),
-            (Unit::Money, Some(0)) => continue,
-            _ => match limit.window {
-                Window::Call => 0,
-                Window::Hook => 1,
-                Window::Day => 2 + 2 * at,
-                Window::Month => 3 + 2 * at,
-            }
-            .to_string(),
-        };
-        let field = if limit.unit == Unit::Tokens { "t" } else { "c" };
-        let code = denial(limit, asked, 0, 0).code();
-        judged.push((*limit, [bucket, field.to_owned(), limit.most.to_string(), code]));
-    }
-    judged
-}
-
-/// How a limit is crossed; `total` is what is used and held of it together.
-fn denial(limit: &Limit, asked: &Asked, total: u64, reserved: u64) -> Denial {
-    let Limit { window, scope, unit, most } = *limit;
-    let asked = match unit {
-        Unit::Tokens => asked.tokens,
-        Unit::Money => match asked.cost {
-            Some(cost) => cost,
-            None => return Denial::Unpriced,
-        },
-    };
-    Denial::Limit { window, scope, unit, used: total.saturating_sub(reserved), reserved, asked, limit: most }
-}
-
-/// The scopes that a request belongs to, in the order of their buckets.
-fn scopes(attribution: &Attribution) -> Vec<(Scope, &str)> {
-    Scope::ALL.into_iter().filter_map(|scope| Some((scope, attribution.scope(scope)?))).collect()
-}
-
-/// The buckets of a request: its run, then day and month of each scope.
-fn bucket_names(run: &str, attribution: &Attribution, day: &Day) -> Vec<String> {
-    let mut names = vec![format!("run:{run}")];
-    for (scope, name) in scopes(attribution) {
-        let scope = scope.as_str();
-        names.push(format!("day:{}:{scope}:{name}", day.id));
-        names.push(format!("month:{}:{scope}:{name}", day.month));
-    }
-    names
-}
-
-fn request_key(id: &str) -> String {
-    format!("request:{id}")
-}
-
-/// Where the requests of the day are listed that begins at `day`.
-fn index_key(day: u64) -> String {
-    format!("requests:{}", calendar::window_ids(day).0)
-}
-
-fn experience_key(provider: &str, model: &str) -> String {
-    format!("experience:{provider}/{model}")
-}
-
-fn cell_key(name: &str) -> String {
-    format!("cell:{name}")
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic leaves at worst a connection that is closed and opened anew.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -706,15 +609,6 @@ fn flag(is_so: bool) -> String {
 
 fn number(text: Option<&String>) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-/// The server's integers are signed.
-fn most(amount: u64) -> u64 {
-    amount.min(i64::MAX.unsigned_abs())
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 50)
 }
 
 /// 64 random bits in hexadecimal; see [`random_id`](crate::meter::budget).

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::meter::budget::{Budget, BudgetError, Charge, Estimate};
+use crate::meter::denial::Denial;
 use crate::meter::price::Price;
 use crate::meter::store::redis_server::RedisServer;
 use crate::meter::store::{Place, State};
+use crate::meter::{Limit, Scope, Unit, Window};
 use crate::tokens::Usage;
 
 const LEASE: Duration = Duration::from_secs(150);
