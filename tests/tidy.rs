@@ -23,7 +23,7 @@ const SOLE_USERS: [(&str, &str); 11] = [
     ("aws_lc_rs", "meter/cache/shared/seal.rs"),
     ("dirs", "config/"),
     ("toml_edit", "config/"),
-    ("clap", "cli.rs"),
+    ("clap", "cli"),
 ];
 
 /// Lines that a file may have before it has to be divided.

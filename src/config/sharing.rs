@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::Environment;
 use crate::meter::cache::shared::{Secret, Team};
-use crate::meter::store::redis::Server;
+use crate::meter::store::Server;
 use crate::meter::{Attribution, Scope};
 
 /// `[cache]`.
