@@ -81,15 +81,6 @@ impl Limits {
         let limits = self.0.iter().filter(|limit| limit.window == window && limit.unit == Unit::Tokens);
         limits.map(|limit| limit.most).min()
     }
-
-    /// What is left for the rest of a hook run that has taken `tokens` already.
-    #[must_use]
-    pub fn after(mut self, tokens: u64) -> Self {
-        let of_hook =
-            self.0.iter_mut().filter(|limit| limit.window == Window::Hook && limit.unit == Unit::Tokens);
-        of_hook.for_each(|limit| limit.most = limit.most.saturating_sub(tokens));
-        self
-    }
 }
 
 /// Whom a request is charged to, on every row of the ledger.

@@ -97,7 +97,8 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Room) {
     if report.barrier.is_some() {
         return (None, hook);
     }
-    let opened = Budget::open(&options.store, options.limits.clone(), options.attribution.clone());
+    let (limits, attribution) = (options.limits.clone(), options.attribution.clone());
+    let opened = Budget::open_for(&options.run, &options.store, limits, attribution);
     match opened.and_then(|budget| Ok((budget.headroom()?, budget))) {
         Ok((room, budget)) => (Some(budget.with_lease(options.deadline + GRACE)), room),
         Err(error) => {

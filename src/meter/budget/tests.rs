@@ -111,3 +111,38 @@ fn margins_are_learned_of_whole_prompts_that_were_reported() {
     // Another model is another matter.
     assert!(budget.experience("p", "n", 64).unwrap().is_empty());
 }
+
+/// Has the ledger fail every step that writes, until that is undone.
+#[cfg(unix)]
+fn fail(directory: &tempfile::TempDir, fails: bool) {
+    let lock = directory.path().join("ledger.lock");
+    std::fs::remove_file(&lock).unwrap();
+    if fails {
+        // Which leads nowhere.
+        std::os::unix::fs::symlink(&lock, &lock).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_parts_of_a_run_share_its_limit_also_where_the_store_fails_between_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    let limit = Limit { window: Window::Hook, scope: Scope::User, unit: Unit::Tokens, most: 3_000 };
+    let run = RunId::random();
+    let open = || Budget::open_for(&run, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
+    let first = open();
+    let permit = first.reserve(&request(None)).unwrap().dispatch().unwrap();
+    fail(&directory, true);
+    permit.settle(Charge::Usage(reported(2_000)), "ok", Duration::ZERO).unwrap_err();
+    let taken = first.taken();
+    assert_eq!((taken.used, taken.reserved, taken.cost), (0, 1_600, None));
+    fail(&directory, false);
+    // It is over for this part of the run, which does not wait once more to learn it.
+    let failure = taken.failure.unwrap();
+    assert!(matches!(first.headroom(), Err(BudgetError::Store(same)) if same == failure));
+    drop(first);
+    let second = open();
+    assert_eq!(second.taken().used, 0, "what a part takes is its own");
+    assert!(matches!(second.reserve(&request(None)), Err(BudgetError::Denied(_))));
+}
