@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::denial::Denial;
 use super::price::Price;
+use super::spool::Spool;
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
 use super::{Attribution, Limit, Limits, Scope, Unit, Window};
@@ -38,6 +39,8 @@ pub struct Budget {
     attribution: Attribution,
     lease: Duration,
     taken: Mutex<RunTotals>,
+    /// None in tests of a store alone.
+    spool: Option<Spool>,
 }
 
 /// What one request may take at the most.
@@ -205,7 +208,10 @@ impl Budget {
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
-        Self::over(place.open(&run.0, Box::new(system_clock))?, limits, attribution)
+        let store = place.open(&run.0, Box::new(system_clock))?;
+        let spool = Spool::of(place);
+        spool.replay(&*store)?;
+        Ok(Self { spool: Some(spool), ..Self::over(store, limits, attribution)? })
     }
 
     /// [`open`](Self::open) with another clock.
@@ -230,7 +236,7 @@ impl Budget {
     ) -> Result<Self, BudgetError> {
         store.reap()?;
         let taken = RunTotals { used: 0, reserved: 0, cost: Some(PicoUsd::ZERO), failure: None };
-        Ok(Self { store, limits, attribution, lease: LEASE, taken: Mutex::new(taken) })
+        Ok(Self { store, limits, attribution, lease: LEASE, taken: Mutex::new(taken), spool: None })
     }
 
     /// Sets how long a request may stay open before other processes take it for abandoned: the
@@ -429,8 +435,8 @@ impl Open<'_> {
         outcome: &str,
         latency: Option<Duration>,
     ) -> Result<Option<PicoUsd>, BudgetError> {
-        // A settlement that fails leaves the request dispatched, and the reaper charges it in full:
-        // trying again here would only wait for the same lock a second time.
+        // A settlement that fails leaves the request dispatched, and the reaper charges it in full
+        // until the spool is read: trying again here would only wait for the same lock a second time.
         self.on_drop = OnDrop::Nothing;
         self.charge(charge, outcome, latency)
     }
@@ -460,12 +466,24 @@ impl Open<'_> {
         let mut taken = self.budget.tally();
         if let Err(error) = settled {
             taken.cost = None;
+            drop(taken);
+            self.keep(&settlement, &error);
             return Err(error);
         }
         taken.reserved = taken.reserved.saturating_sub(self.tokens());
         taken.used = taken.used.saturating_add(usage.total());
         taken.cost = taken.cost.zip(cost).map(|(all, one)| all + one);
         Ok(cost)
+    }
+
+    /// Has the next process charge it. Where that fails, too, the reservation is what stays charged.
+    fn keep(&self, settlement: &Settlement<'_>, error: &BudgetError) {
+        if let (Some(spool), BudgetError::Store(_)) = (&self.budget.spool, error)
+            && let Err(error) = spool.keep(&*self.budget.store, &self.id, settlement)
+            && let Some(failure) = &mut self.budget.tally().failure
+        {
+            failure.push_str(&format!("; nor could it be written down: {error}"));
+        }
     }
 
     fn tokens(&self) -> u64 {

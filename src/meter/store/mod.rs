@@ -53,6 +53,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Transition`] for a request that was never sent.
     fn settle(&self, id: &str, settlement: &Settlement<'_>) -> Result<(), StoreError>;
 
+    /// What the store has to be told of a request that it may have lost, to settle it in another
+    /// process; none where nothing gets lost.
+    fn keepsake(&self, _id: &str) -> Option<String> {
+        None
+    }
+
+    /// Tells the store what it has to know to settle a request; see [`keepsake`](Self::keepsake).
+    fn remind(&self, _id: &str, _keepsake: &str) {}
+
     /// Gives back a request that was not sent. A second release changes nothing.
     ///
     /// # Errors
