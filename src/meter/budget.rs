@@ -216,7 +216,7 @@ impl Budget {
 
     /// [`open`](Self::open) with another clock.
     #[cfg(test)]
-    pub(super) fn open_with_clock(
+    pub(crate) fn open_with_clock(
         place: &Place,
         limits: Limits,
         attribution: Attribution,

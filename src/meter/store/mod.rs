@@ -355,7 +355,7 @@ pub struct LedgerRow {
     /// Input tokens as counted, without the margin that is reserved.
     pub counted_input: u64,
     /// Why this endpoint was asked: `first`, `retry:unreachable`, `failover:local:breaker`,
-    /// `escalated:local`.
+    /// `escalated:local,retry:rejected`.
     pub because: String,
     /// How the endpoint's breaker stood: `closed`, `open`, `probe`.
     pub breaker: String,
