@@ -18,7 +18,6 @@ use super::{Endpoint, EndpointError, gateway};
 use crate::meter::Attribution;
 use crate::meter::budget::Dispatched;
 use crate::payload::Payload;
-use crate::tokens::{Usage, UsageSource};
 
 pub use super::fault::AskError;
 use notice::Notice;
@@ -99,14 +98,7 @@ impl Client {
         }
         let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;
         let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
-        // A reply without figures is charged what was reserved for it.
-        let usage = answer.usage.unwrap_or(Usage {
-            input: request.reserved_input,
-            cached_input: 0,
-            output: request.max_output_tokens,
-            source: UsageSource::Estimated,
-            ..Usage::default()
-        });
+        let usage = reply::usage(&answer, request);
         if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
             return Err(fault.short_read(usage, request.prompt_tokens, request.input_tokens));
         }

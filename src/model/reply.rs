@@ -6,11 +6,13 @@ use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use super::dialect::{Answer, Finish};
+use super::prompt::Request;
 use super::schema::{MAX_FINDINGS, MAX_QUOTE, MAX_WHY};
 use crate::check::finding::{Confidence, Finding, Severity, Source};
+use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Block, Payload, SentLine};
 use crate::text::one_line;
-use crate::tokens::Usage;
+use crate::tokens::{Usage, UsageSource};
 
 /// A valid reply.
 #[derive(Debug)]
@@ -93,6 +95,27 @@ impl From<Harm> for Severity {
             Harm::Medium | Harm::High | Harm::Critical => Self::Warning,
         }
     }
+}
+
+/// How many times what was sent, or asked for, a provider's figures may be.
+const BELIEVED: u64 = 10;
+
+/// What an answer took, for the ledger. Without figures, or with figures that what was sent and asked
+/// for cannot come to, it is what was reserved. Output tokens that are less than half of what the text
+/// before us has by our own count, which is as far as tokenizers differ, are replaced by that count.
+pub(super) fn usage(answer: &Answer, request: &Request) -> Usage {
+    let most_input = (request.body.len() as u64).saturating_mul(BELIEVED);
+    let most_output = request.max_output_tokens.saturating_mul(BELIEVED);
+    let believed = |usage: &Usage| usage.input <= most_input && usage.output <= most_output;
+    let Some(usage) = answer.usage.filter(believed) else {
+        let (input, output) = (request.reserved_input, request.max_output_tokens);
+        return Usage { input, output, source: UsageSource::Estimated, ..Usage::default() };
+    };
+    let counted = Tokenizer::load().count(&answer.text);
+    if usage.output < counted / 2 {
+        return Usage { output: counted, source: UsageSource::Counted, ..usage };
+    }
+    usage
 }
 
 /// Validates an answer against the payload that was asked about; `usage` is what it took. The error
@@ -264,6 +287,34 @@ mod tests {
     }
 
     const MEAN: &str = "sum / values.len() as f64";
+
+    #[test]
+    fn figures_are_believed_within_reason() {
+        let request = Request {
+            body: "x".repeat(4_000),
+            path: "",
+            input_tokens: 1_000,
+            prompt_tokens: 900,
+            reserved_input: 1_300,
+            max_output_tokens: 300,
+        };
+        let long = "the sum is not the mean. ".repeat(40);
+        let taken = |text: &str, input, output| {
+            let reported = Usage { input, output, source: UsageSource::Reported, ..Usage::default() };
+            let answer = Answer { text: text.to_owned(), usage: Some(reported), finish: Finish::Complete };
+            let usage = usage(&answer, &request);
+            (usage.input, usage.output, usage.source)
+        };
+        let counted = Tokenizer::load().count(&long);
+        assert_eq!(taken(&long, 1_000, 0), (1_000, counted, UsageSource::Counted));
+        for output in [counted / 2, counted, 3_000] {
+            assert_eq!(taken(&long, 1_000, output), (1_000, output, UsageSource::Reported));
+        }
+        assert_eq!(taken("", 40_000, 0), (40_000, 0, UsageSource::Reported));
+        let reserved = (1_300, 300, UsageSource::Estimated);
+        assert_eq!(taken(&long, 40_001, 300), reserved);
+        assert_eq!(taken(&long, 1_000, 3_001), reserved);
+    }
 
     #[test]
     fn a_finding_is_located() {
