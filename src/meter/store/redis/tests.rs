@@ -7,6 +7,7 @@ use super::*;
 use crate::meter::budget::{Budget, BudgetError, Charge, Estimate};
 use crate::meter::denial::Denial;
 use crate::meter::price::Price;
+use crate::meter::spool::Spool;
 use crate::meter::store::redis_server::RedisServer;
 use crate::meter::store::{Place, State};
 use crate::meter::{Limit, Scope, Unit, Window};
@@ -161,6 +162,26 @@ fn what_was_lost_is_charged_when_it_is_settled() {
     assert_eq!(ledger[0].attribution, attribution());
     let denied = reserve(&store, "d", 36, &limits).unwrap();
     assert!(matches!(denied, Admission::Denied(Denial::Limit { used: 65, reserved: 0, asked: 36, .. })));
+}
+
+#[test]
+fn what_was_lost_is_charged_by_another_process_too() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    reserve(&store, "a", 30, &day(100)).unwrap();
+    store.dispatch("a", LEASE).unwrap();
+    let spool = Spool::of(&machine.place());
+    spool.keep(&store, "a", &settlement(40)).unwrap();
+    drop(store);
+    server.say("FLUSHALL");
+    machine.init(true).unwrap();
+    let store = machine.open().unwrap();
+    for _ in 0..2 {
+        spool.replay(&store).unwrap();
+        assert_eq!(used_today(&store).used, 40);
+    }
+    assert_eq!(store.ledger(0).unwrap()[0].attribution, attribution());
 }
 
 #[test]
