@@ -131,7 +131,7 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         model: endpoint.model.clone(),
         dialect: dialect(endpoint.dialect),
         base_url: endpoint.base_url.clone(),
-        local: endpoint.is_local(),
+        local: endpoint.stays_here(),
         key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
         problem: able.err().map(|problem| problem.to_string()),
         price: endpoint
