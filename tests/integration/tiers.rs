@@ -393,7 +393,7 @@ fn whom_doubts_go_to_needs_consent() {
     let said = repo.hookgate(["trust"]).expect(3).stdout;
     assert!(
         said.contains(
-            "+ pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine"
+            "+ pre-commit: send code that a tier is unsure of to your tier `dear` too, even if that one is not on this machine, or is premium"
         ),
         "{said}"
     );

@@ -380,6 +380,33 @@ fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
 }
 
 #[test]
+fn names_that_a_terminal_would_obey_are_no_names() {
+    let error = |user: &str, repository: &str| {
+        let place = Place::new(Some(user)).with(REPOSITORY_FILE, repository);
+        place.load().unwrap_err().to_string()
+    };
+    let long = "x".repeat(41);
+    for name in ["a\\u001b[2K", "local:open", "a b", "", "a\\nb", "näher", &long] {
+        for key in [format!("tiers = [\"{name}\"]"), format!("escalate = \"{name}\"")] {
+            let text = format!("[hooks.pre-push]\n{key}\n");
+            let said = error("", &text);
+            let place = format!("hookgate.toml: [hooks.pre-push] {}", key.split(' ').next().unwrap());
+            assert!(said.contains(&place) && said.contains("cannot be a name"), "{said}");
+            assert!(!said.contains(crate::text::is_unprintable), "{said:?}");
+        }
+        let user =
+            format!("[providers.\"{name}\"]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n");
+        assert!(error(&user, "").contains("config.toml: [providers]: "), "{name}");
+        let user = format!(
+            "[providers.p]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n[tiers]\n\"{name}\" = {{ provider = \"p\", model = \"m\" }}\n"
+        );
+        assert!(error(&user, "").contains("config.toml: [tiers]: "), "{name}");
+    }
+    let fits = format!("[hooks.pre-commit]\ntiers = [\"A.b_c-9\", \"{}\"]\n", &long[1..]);
+    assert!(Place::new(None).with(REPOSITORY_FILE, &fits).load().is_ok());
+}
+
+#[test]
 fn only_what_stays_on_this_machine_is_free_without_a_word() {
     let config = Place::new(Some(THREE)).load().unwrap();
     let source = |tier: &str| PriceSource::of(config.endpoint(tier).unwrap().price.as_ref());
@@ -440,7 +467,7 @@ fn to_go_farther_or_to_escalate_is_a_capability() {
     insta::assert_snapshot!(all.lines().join("\n"), @"
     pre-commit: send changed code to your tier `local`, else `remote`
     pre-commit: where one of these tiers gives no answer, send changed code to the next one even if that one is not on this machine, or is premium
-    pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine
+    pre-commit: send code that a tier is unsure of to your tier `dear` too, even if that one is not on this machine, or is premium
     pre-commit: refuse changes that no model could review
     ");
     // A record of it can be read back.
