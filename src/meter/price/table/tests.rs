@@ -81,6 +81,23 @@ fn only_the_exact_host_and_id_are_priced() {
 }
 
 #[test]
+fn what_a_terminal_would_obey_is_no_id() {
+    let fine = r#"{"input": 1, "output": 5}"#;
+    let (table, lint) = list(&[
+        ("h.example", "a\u{1b}[2Kb", fine),
+        ("h.example", "two words", fine),
+        ("h.example", "", fine),
+        ("h\u{202e}.example", "m", fine),
+        ("h.example", "of-another", r#"{"input": 1, "output": 5, "also": ["c\u0007"]}"#),
+        ("h.example", "fine", r#"{"input": 1, "output": 5, "suspect": "is\u001b[8m odd"}"#),
+    ]);
+    assert_eq!(table.iter().map(|(_, model, _)| model).collect::<Vec<_>>(), ["fine"]);
+    assert_eq!(lint.dropped.len(), 5);
+    let shown = lint.dropped.iter().chain(&lint.suspect).flat_map(|(name, why)| [name, why]);
+    assert!(!shown.into_iter().any(|text| text.contains(is_unprintable)), "{lint:?}");
+}
+
+#[test]
 fn what_cannot_be_is_dropped_and_what_is_doubtful_costs_the_input() {
     let (table, lint) = list(&[
         ("h.example", "fine", r#"{"input": 3, "cached_input": 0.3, "cache_write": 3.75, "output": 15}"#),
