@@ -148,13 +148,7 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         estimate_error: past
             .experience
             .get(&(endpoint.provider.clone(), endpoint.model.clone()))
-            .and_then(|seen| estimate::error(seen))
-            .map(|error| EstimateError {
-                requests: error.count as u64,
-                mean_percent: error.mean,
-                p95_percent: error.p95,
-                worst_percent: error.worst,
-            }),
+            .and_then(|seen| EstimateError::of(seen)),
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::text::{BOLD, DIM, GREEN, RED, YELLOW};
+use crate::meter::estimate;
+use crate::meter::store::Experience;
 use crate::text::one_line;
 use crate::tokens::{Count, Grouped, PicoUsd};
 
@@ -106,12 +108,26 @@ impl Requests {
 pub struct EstimateError {
     /// Requests that it was learned from.
     pub requests: u64,
-    /// The mean, with its sign: above zero, too little was counted.
+    /// The mean, with its sign: above zero, too much was counted.
     pub mean_percent: f64,
     /// Nineteen of twenty were not further off, in either direction.
     pub p95_percent: f64,
     /// The furthest.
     pub worst_percent: f64,
+}
+
+impl EstimateError {
+    /// Compares what was counted with what was reported; none where there is nothing to compare.
+    #[must_use]
+    pub fn of(experience: &[Experience]) -> Option<Self> {
+        let error = estimate::error(experience)?;
+        Some(Self {
+            requests: error.count as u64,
+            mean_percent: error.mean,
+            p95_percent: error.p95,
+            worst_percent: error.worst,
+        })
+    }
 }
 
 /// A model server that answers on this machine.
@@ -302,7 +318,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
             out,
             "  counts {:.1} % {} on average, p95 {:.1} %, worst {:.1} % off ({})",
             error.mean_percent.abs(),
-            if error.mean_percent > 0.0 { "too low" } else { "too high" },
+            if error.mean_percent > 0.0 { "too high" } else { "too low" },
             error.p95_percent,
             error.worst_percent,
             count(error.requests, "request")
