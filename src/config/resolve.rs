@@ -99,6 +99,8 @@ pub struct Config {
     name: String,
     branch: Option<String>,
     labels: BTreeMap<String, String>,
+    /// What a run is to say of how the files were read.
+    pub note: Option<String>,
     /// What `hookgate.local.toml` alone says of hooks.
     local_hooks: Hooks,
 }
@@ -146,7 +148,7 @@ impl Config {
         let local_hooks = local.hooks.clone();
         let asked = asked.overridden_by(local);
 
-        let labels = attribution::labels(&asked.labels, &user.labels, environment)?;
+        let (labels, note) = attribution::labels(&asked.labels, &user.labels, environment)?;
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -164,6 +166,7 @@ impl Config {
             name: repository.name(),
             branch: repository.branch(),
             labels,
+            note,
             local_hooks,
         })
     }
@@ -174,9 +177,10 @@ impl Config {
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
-        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
+        let (labels, note) = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
             labels,
+            note,
             prices: Prices::load(&state_directory),
             user,
             user_path,
