@@ -413,11 +413,17 @@ pub fn servers_json(
     serde_json::to_string(&Document { version: VERSION, user_file, servers, lines })
 }
 
-/// What a trial takes at the most, said before it.
+/// What trials take at the most, said before them: of each tier the tokens that are reserved.
 #[must_use]
-pub fn before_trials(requests: usize, most_tokens: u64) -> String {
-    let requests = Count(requests, "small request");
-    format!("{DIM}sending {requests}, {} tokens at the most{DIM:#}\n", Grouped(most_tokens))
+pub fn before_trials(most: &[(&str, u64)]) -> String {
+    let requests = Count(most.len(), "small request");
+    if most.is_empty() {
+        return format!("{DIM}sending {requests}{DIM:#}\n");
+    }
+    let each = most.iter().map(|(tier, tokens)| format!("{} to {}", Grouped(*tokens), shown(tier)));
+    let each: Vec<_> = each.collect();
+    let again = "as many again for one that has to be sent once more";
+    format!("{DIM}sending {requests}, tokens at the most: {}; {again}{DIM:#}\n", each.join(", "))
 }
 
 /// Renders a trial for people.

@@ -66,7 +66,8 @@ impl Machine {
             payloads.iter().map(|payload| prompt::render(payload, endpoint, false, &tokenizer)).collect();
         let budget = self.budget();
         let deadline = self.clock.now() + self.deadline;
-        let terms = Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline };
+        let terms =
+            Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline, by_hand: false };
         review_by(&self.clock, &payloads, &rendered, &terms)
     }
 

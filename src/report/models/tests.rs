@@ -193,9 +193,11 @@ fn people_read_what_came_of_a_trial() {
         defect_found: None,
         ..good.clone()
     };
-    let text = plain(&[before_trials(2, 2412), trial_text(&good), trial_text(&bad)].concat());
+    let text = plain(
+        &[before_trials(&[("local", 1206), ("remote", 900)]), trial_text(&good), trial_text(&bad)].concat(),
+    );
     insta::assert_snapshot!(text, @r#"
-    sending 2 small requests, 2,412 tokens at the most
+    sending 2 small requests, tokens at the most: 1,206 to local, 900 to remote; as many again for one that has to be sent once more
     ok  local  qwen2.5-coder:7b of ollama, 2.3 s
         usage   600 tokens in, 48 out; counted 612 in (+2 %)
         schema  followed
