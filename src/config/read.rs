@@ -20,6 +20,9 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 /// The longest baseline that is read, in bytes: a line of some hundred for each known finding.
 const BASELINE_LIMIT: u64 = 64 * SIZE_LIMIT;
 
+/// Characters that are shown of what is wrong with a file.
+const LONGEST_MESSAGE: usize = 1000;
+
 /// Characters of the longest name of a tier or a provider.
 const LONGEST_NAME: usize = 40;
 
@@ -226,7 +229,8 @@ fn parse<T: DeserializeOwned>(
     let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
     let path = path.to_owned();
 
-    let message = error.message();
+    // It quotes the file.
+    let message = &one_line(error.message(), LONGEST_MESSAGE);
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((key, known)) = rest.split_once('`')
     {

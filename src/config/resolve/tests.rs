@@ -402,6 +402,10 @@ fn names_that_a_terminal_would_obey_are_no_names() {
         );
         assert!(error(&user, "").contains("config.toml: [tiers]: "), "{name}");
     }
+    for wrong in ["[\"a\\u001b[2K\"]\n", "[hooks.pre-push]\nfailover = \"a\\u009b2K\"\n"] {
+        let said = error("", wrong);
+        assert!(said.contains("a\\u{") && !said.contains(crate::text::is_unprintable), "{said:?}");
+    }
     let fits = format!("[hooks.pre-commit]\ntiers = [\"A.b_c-9\", \"{}\"]\n", &long[1..]);
     assert!(Place::new(None).with(REPOSITORY_FILE, &fits).load().is_ok());
 }
