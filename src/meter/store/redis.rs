@@ -261,13 +261,13 @@ impl RedisStore {
     fn on_the_day(
         &self,
         mut step: impl FnMut(&Day) -> Result<Vec<String>, StoreError>,
-    ) -> Result<(Day, Vec<String>), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         for _ in 0..TRIES {
             let day = Day::of(self.time.load(Ordering::Relaxed));
             let reply = step(&day)?;
             match &reply[..] {
                 [tag, now] if tag == "day" => self.time.store(number(Some(now)), Ordering::Relaxed),
-                _ => return Ok((day, reply)),
+                _ => return Ok(reply),
             }
         }
         Err(self.failed(Fault::Contended))
@@ -303,9 +303,8 @@ impl RedisStore {
         let asked = Asked::of(request);
         let judged = judged(limits, request.attribution, &asked);
         let kept = self.kept();
-        let mut buckets = Vec::new();
-        let (_, reply) = self.on_the_day(|day| {
-            buckets = bucket_names(&self.run, request.attribution, day);
+        let reply = self.on_the_day(|day| {
+            let buckets = bucket_names(&self.run, request.attribution, day);
             let names = ["root", "open", "days"].map(str::to_owned).into_iter();
             let names =
                 names.chain([request_key(request.id), index_key(day.start)]).chain(buckets.iter().cloned());
@@ -329,6 +328,8 @@ impl RedisStore {
             self.call(&script::RESERVE, &keys, &arguments)
         })?;
         let time = if reply.get(3).is_some_and(|word| word == "granted") { number(reply.get(4)) } else { 0 };
+        // It may be held since the day before, where the answer was lost over midnight.
+        let buckets = bucket_names(&self.run, request.attribution, &Day::of(time));
         Ok((Held { is_sent: false, time, row, buckets }, reply))
     }
 
@@ -474,7 +475,7 @@ impl Store for RedisStore {
     }
 
     fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError> {
-        let (_, reply) = self.on_the_day(|day| {
+        let reply = self.on_the_day(|day| {
             let names = std::iter::once("root".to_owned()).chain(bucket_names(&self.run, attribution, day));
             let keys = self.keys(&names.collect::<Vec<_>>());
             self.call(&script::LOOK, &keys, &[day.start.to_string(), day.end.to_string()])

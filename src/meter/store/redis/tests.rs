@@ -132,6 +132,36 @@ fn a_store_is_made_on_purpose_and_once() {
     assert_eq!(reserve(&store, "b", 10, &day(10)).unwrap(), Admission::Granted);
 }
 
+/// A granted request whose answer was lost, and which is asked for again on the next day.
+#[test]
+fn a_request_that_is_asked_for_again_after_midnight_is_of_the_day_before() {
+    const MIDNIGHT: u64 = 1_795_910_400_000;
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let clock = std::sync::Arc::new(AtomicU64::new(MIDNIGHT - 1_000));
+    let open = |run: &str| {
+        let clock = std::sync::Arc::clone(&clock);
+        let read = Box::new(move || clock.load(Ordering::SeqCst));
+        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read)).unwrap()
+    };
+    let (store, other) = (open("one"), open("other"));
+    let limits = day(100);
+    for id in ["released", "settled"] {
+        assert_eq!(reserve(&store, id, 40, &limits).unwrap(), Admission::Granted);
+    }
+    clock.store(MIDNIGHT + 1_000, Ordering::SeqCst);
+    assert_eq!(reserve(&other, "of the new day", 100, &limits).unwrap(), Admission::Granted);
+    for id in ["released", "settled"] {
+        assert_eq!(reserve(&store, id, 40, &limits).unwrap(), Admission::Granted);
+    }
+    store.release("released").unwrap();
+    store.dispatch("settled", LEASE).unwrap();
+    store.settle("settled", &settlement(30)).unwrap();
+    let today = used_today(&other);
+    assert_eq!((today.used, today.reserved), (0, 100));
+    assert!(matches!(reserve(&other, "one more", 1, &limits).unwrap(), Admission::Denied(_)));
+}
+
 #[test]
 fn what_was_lost_is_charged_when_it_is_settled() {
     let server = RedisServer::start();
