@@ -333,6 +333,52 @@ fn a_silent_server_is_waited_for_as_long_as_is_said() {
     assert!(matches!(nobody.fault(), Fault::Unreachable(_)));
 }
 
+/// Each read of its answer comes in time, and the answer never ends.
+#[test]
+fn a_server_that_drips_is_waited_for_as_long_as_is_said_and_once() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut machine = Machine::of(&format!("redis://{}", listener.local_addr().unwrap()));
+    machine.server.timeout = Duration::from_millis(200);
+    let asked = std::sync::Arc::new(AtomicU64::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || {
+                // The login.
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(b"+OK\r\n+OK\r\n");
+                let _ = stream.read(&mut [0; 1024]);
+                while stream.write_all(b"$1000000\r\n").is_ok() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    let mut link = Link::new(machine.server.clone());
+    for _ in 0..3 {
+        assert_eq!(fault(link.command::<String>(&redis::cmd("PING"))), Fault::Slow(machine.server.timeout));
+    }
+    // What has not answered once is not asked again by the same process.
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// A process that was stopped while it used what this machine remembers.
+#[test]
+fn a_memory_that_another_process_holds_is_waited_for_as_long_as_is_said() {
+    let server = RedisServer::start();
+    let mut machine = Machine::on(&server);
+    machine.server.timeout = Duration::from_millis(50);
+    let files = std::fs::read_dir(machine.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let lock = files.into_iter().find(|path| path.extension().is_some_and(|it| it == "lock")).unwrap();
+    let turn = std::fs::File::open(lock).unwrap();
+    turn.lock().unwrap();
+    assert!(matches!(machine.open(), Err(StoreError::Locked { waited_ms: 50, .. })));
+    drop(turn);
+}
+
 #[test]
 fn a_node_of_a_cluster_that_keeps_other_keys_says_so() {
     let server = RedisServer::on_a_port(&["--cluster-enabled", "yes"]);
