@@ -240,8 +240,10 @@ fn a_server_that_cannot_write_is_told_apart() {
     let machine = Machine::on(&server);
     let store = machine.open().unwrap();
     let limits = day(100);
-    reserve(&store, "a", 10, &limits).unwrap();
-    store.dispatch("a", LEASE).unwrap();
+    for id in ["a", "lost"] {
+        reserve(&store, id, if id == "a" { 10 } else { 1 }, &limits).unwrap();
+        store.dispatch(id, LEASE).unwrap();
+    }
 
     server.say("REPLICAOF 127.0.0.1 1");
     assert_eq!(fault(reserve(&store, "b", 10, &limits)), Fault::Replica);
@@ -251,15 +253,19 @@ fn a_server_that_cannot_write_is_told_apart() {
     assert!(matches!(fault(reserve(&store, "b", 10, &limits)), Fault::Memory(_)));
     // What was sent is charged even then.
     store.settle("a", &settlement(12)).unwrap();
-    assert_eq!((used_today(&store).used, used_today(&store).reserved), (12, 0));
+    assert_eq!((used_today(&store).used, used_today(&store).reserved), (12, 1));
+    // Also where its row was lost.
+    server.say(&format!("DEL {}", machine.server.key(&request_key("lost"))));
+    store.settle("lost", &settlement(1)).unwrap();
+    assert_eq!(used_today(&store).used, 13);
     server.say("CONFIG SET maxmemory 100mb");
     server.say("CONFIG SET maxmemory-policy volatile-lru");
     assert_eq!(machine.fault(), Fault::Evicting("volatile-lru".into()));
     server.say("CONFIG SET maxmemory 0");
     drop(machine.open().unwrap());
 
-    // Half-written counters would show here.
-    assert_eq!(reserve(&store, "b", 88, &limits).unwrap(), Admission::Granted);
+    // Half-written counters would show here: what the lost row held is held on.
+    assert_eq!(reserve(&store, "b", 86, &limits).unwrap(), Admission::Granted);
     assert!(matches!(reserve(&store, "c", 1, &limits).unwrap(), Admission::Denied(_)));
 }
 
@@ -468,6 +474,28 @@ fn racing_changes_of_a_cell_are_all_made() {
     assert_eq!(machine.open().unwrap().cells("").unwrap(), [("count".to_owned(), "80".to_owned())]);
 }
 
+/// The answer to a change is lost, and the change is sent again.
+#[test]
+fn a_change_that_is_sent_again_is_made_once() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    let keys = store.keys(&["root", "cells", "cell:x", "ticket:1"].map(str::to_owned));
+    let write = ["x", "60000", "write", "0", "", "1"].map(str::to_owned);
+    for _ in 0..2 {
+        assert_eq!(store.call(&script::UPDATE, &keys, &write).unwrap()[0], "done");
+        // Whatever others have made of it since.
+        store.update("x", &mut |_, text| Some(format!("{} and more", text.unwrap()))).unwrap();
+    }
+    assert_eq!(store.cells("").unwrap(), [("x".to_owned(), "1 and more and more".to_owned())]);
+}
+
+#[test]
+fn models_of_providers_are_told_apart_whatever_they_are_called() {
+    assert_ne!(experience_key("a/b", "c"), experience_key("a", "b/c"));
+    assert_ne!(experience_key("1:a", "c"), experience_key("a", "c"));
+}
+
 #[test]
 fn a_connection_is_encrypted_to_a_server_that_proves_who_it_is() {
     let directory = tempfile::tempdir().unwrap();
@@ -527,6 +555,10 @@ fn a_store_says_what_its_settings_allow_to_be_promised() {
     assert!(said(&["appendfsync no"]).contains("half a minute"));
     assert!(said(&["appendfsync always"]).contains("limits hold through power loss"));
     assert_eq!(store.about().unwrap().warnings, Vec::<String>::new());
+    let set = |clock: u64| server.say(&format!("HSET {} clock {clock}", machine.server.key("root")));
+    set(store.totals(&attribution()).unwrap().time + 2 * 3_600_000 + 60_000);
+    assert!(said(&[]).contains("its clock was 2 hours ahead"));
+    assert!(about::unknown_eviction(&Info::parse("maxmemory:0\r\n")).is_some());
 }
 
 /// What acknowledged requests lose to a failover is noticed, and charged where it was sent.
