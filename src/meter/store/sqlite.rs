@@ -8,7 +8,6 @@
 mod filesystem;
 mod schema;
 mod rows;
-mod turn;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +21,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_pa
 use super::presence::{self, Presence};
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
-    WindowTotals,
+    WindowTotals, turn,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;
