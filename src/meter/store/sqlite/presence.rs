@@ -7,6 +7,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::turn;
 
 /// A run's sign of life, until it is dropped or its process ends.
 #[derive(Debug)]
@@ -16,16 +19,20 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Announces `run` in `directory`.
-    pub(super) fn announce(directory: &Path, run: &str) -> io::Result<Self> {
+    /// Announces `run` in `directory`, where a sweep that looks at the file may keep it waiting, for
+    /// `patience` at the most.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`], or what the system says.
+    pub(super) fn announce(directory: &Path, run: &str, patience: Duration) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let path = lock_file(directory, run);
         loop {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-            file.lock()?;
+            let locked = turn::lock(file, patience)?;
             // A sweep may have removed the file between the two lines above; once locked, none does.
-            if path.try_exists()? {
-                return Ok(Self { path, _locked: file });
+            if is_at(&locked, &path)? {
+                return Ok(Self { path, _locked: locked });
             }
         }
     }
@@ -46,9 +53,11 @@ pub(super) fn sweep(directory: &Path) -> io::Result<()> {
     };
     for entry in entries {
         let path = entry?.path();
-        // A file that is gone by now was removed by its run or by another sweep.
+        // A file that is gone by now was removed by its run or by another sweep, and the run may have
+        // made a new one, which is alive.
         if let Ok(file) = File::open(&path)
             && file.try_lock().is_ok()
+            && is_at(&file, &path).unwrap_or(false)
         {
             let _ = fs::remove_file(&path);
         }
@@ -60,6 +69,25 @@ pub(super) fn sweep(directory: &Path) -> io::Result<()> {
 /// first row.
 pub(super) fn is_alive(directory: &Path, run: &str) -> bool {
     lock_file(directory, run).exists()
+}
+
+/// Whether `path` leads to `file` still. Only who holds the file's lock removes it, so that the answer
+/// lasts as long as the lock.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let there = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    let held = file.metadata()?;
+    Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+}
+
+/// A name of a file that is open is not given to another one here.
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> io::Result<bool> {
+    path.try_exists()
 }
 
 fn lock_file(directory: &Path, run: &str) -> PathBuf {
@@ -75,7 +103,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runs = directory.path().join("runs");
         sweep(&runs).unwrap();
-        let first = Presence::announce(&runs, "first").unwrap();
+        let first = Presence::announce(&runs, "first", Duration::ZERO).unwrap();
         // What a killed process leaves: a file that nobody locks.
         fs::write(lock_file(&runs, "killed"), "").unwrap();
         sweep(&runs).unwrap();
@@ -83,5 +111,50 @@ mod tests {
         assert!(!is_alive(&runs, "killed"));
         drop(first);
         assert!(!is_alive(&runs, "first"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_sweep_that_opened_a_file_that_is_gone_leaves_the_new_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = lock_file(directory.path(), "run");
+        fs::write(&path, "").unwrap();
+        let old = File::open(&path).unwrap();
+        assert!(is_at(&old, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+        let _alive = Presence::announce(directory.path(), "run", Duration::ZERO).unwrap();
+        old.try_lock().unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+    }
+
+    #[test]
+    fn runs_that_begin_while_others_sweep_stay_alive() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let runs = directory.path();
+                scope.spawn(move || {
+                    for round in 0..200 {
+                        let run = format!("{thread}-{round}");
+                        let alive = Presence::announce(runs, &run, Duration::from_secs(60)).unwrap();
+                        sweep(runs).unwrap();
+                        assert!(is_alive(runs, &run));
+                        drop(alive);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_stopped_sweep_is_not_waited_for_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = lock_file(directory.path(), "run");
+        fs::write(&path, "").unwrap();
+        let stopped = File::open(&path).unwrap();
+        stopped.lock().unwrap();
+        let error = Presence::announce(directory.path(), "run", Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
