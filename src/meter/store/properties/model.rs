@@ -23,6 +23,8 @@ pub(super) struct Row {
     /// What it counts for now.
     pub(super) tokens: u64,
     pub(super) cost: Option<u64>,
+    /// Input and output that it is charged for; none until it is.
+    pub(super) charged: Option<(u64, u64)>,
     /// Input and output that the provider served, whether or not anybody heard of it.
     pub(super) served: (u64, u64),
 }
@@ -83,7 +85,7 @@ impl Model {
             if row.state == State::Reserved {
                 (row.state, row.tokens, row.cost) = (State::Released, 0, row.cost.map(|_| 0));
             } else {
-                row.state = State::ChargedFull;
+                (row.state, row.charged) = (State::ChargedFull, Some((row.input, row.output)));
             }
         }
         abandoned.into_iter().map(u64::from).sum()
