@@ -46,8 +46,9 @@ const PRICE: Price = Price {
 const RUNS: usize = 4;
 const CELLS: [&str; 3] = ["breaker/a", "breaker/b", "other"];
 
-/// The limits, and the name in the scope that each is for.
-const LIMITS: [(Limit, &str); 9] = [
+/// The limits, and the name in the scope that each is for: `small in ci` where only the runs of a stage
+/// have it, over windows that count for the others too.
+const LIMITS: [(Limit, &str); 10] = [
     (limit(Window::Call, Scope::User, Unit::Tokens, 900), "*"),
     (limit(Window::Hook, Scope::User, Unit::Tokens, 2500), "*"),
     (limit(Window::Day, Scope::User, Unit::Tokens, 4000), "*"),
@@ -57,6 +58,7 @@ const LIMITS: [(Limit, &str); 9] = [
     (limit(Window::Month, Scope::Team, Unit::Tokens, 3000), "red"),
     (limit(Window::Day, Scope::Team, Unit::Money, 3500), "red"),
     (limit(Window::Month, Scope::Stage, Unit::Money, 9000), "ci"),
+    (limit(Window::Month, Scope::Repository, Unit::Money, 8000), "small in ci"),
 ];
 
 const fn limit(window: Window, scope: Scope, unit: Unit, most: u64) -> Limit {
@@ -358,6 +360,10 @@ impl<H: Harness> Game<H> {
             };
             prop_assert_eq!((used, reserved, asked), told);
             prop_assert!(used + reserved + asked > limit);
+        }
+        if let Admission::Denied(Denial::UnpricedBefore { window, scope, requests }) = admission {
+            let totals = self.model.window(name, attribution, window, scope).unwrap();
+            prop_assert!(requests > 0 && requests == totals.unpriced && cost > Some(0));
         }
         let time = self.model.now();
         self.model.rows.push(Row {

@@ -130,6 +130,7 @@ impl Model {
                 (Unit::Tokens, _) => totals.used + totals.reserved + tokens <= most,
                 (Unit::Money, None) => false,
                 (Unit::Money, Some(0)) => true,
+                (Unit::Money, Some(_)) if totals.unpriced > 0 => false,
                 (Unit::Money, Some(cost)) => totals.used_cost.0 + totals.reserved_cost.0 + cost <= most,
             }
         })
@@ -140,6 +141,7 @@ impl Model {
 pub(super) fn limits_of(of: &Attribution) -> impl Iterator<Item = Limit> {
     LIMITS.into_iter().filter_map(|(limit, name)| {
         let own = of.scope(limit.scope)?;
-        (name == "*" || name == own).then_some(limit)
+        let of_stage = name.split_once(" in ").is_some_and(|(name, stage)| name == own && stage == of.stage);
+        (name == "*" || name == own || of_stage).then_some(limit)
     })
 }

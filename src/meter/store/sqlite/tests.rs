@@ -368,6 +368,27 @@ fn money_is_a_limit_of_its_own() {
 }
 
 #[test]
+fn what_was_used_at_an_unknown_price_is_not_taken_for_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // Before the user thought of a limit in money.
+    let earlier = budget(directory.path(), tokens(Window::Day, 1000));
+    earlier.reserve(&request_of(100)).unwrap().dispatch().unwrap();
+    let budget = budget(
+        directory.path(),
+        Limits::new(vec![limit(Window::Day, Unit::Money, PicoUsd::from_usd(9.0).0)]),
+    );
+    let denied = budget.reserve(&priced(1, Price::per_million(1.0, None, None, 1.0).unwrap())).err().unwrap();
+    assert_eq!(
+        denied.to_string(),
+        "the day's limit in money cannot be kept, since the price of 1 request in it is unknown: until the day ends, \
+         ask a model that costs nothing, or limit tokens alone"
+    );
+    assert!(budget.reserve(&priced(1, Price::local())).is_ok());
+    let outcomes: Vec<_> = budget.ledger(0).unwrap().into_iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes[1].as_deref(), Some("unpriced"));
+}
+
+#[test]
 fn what_is_dropped_is_resolved_by_its_state() {
     let directory = tempfile::tempdir().unwrap();
     let budget = budget(directory.path(), tokens(Window::Hook, 4000));
