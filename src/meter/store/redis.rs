@@ -377,12 +377,7 @@ impl Store for RedisStore {
                     let judged = judged(limits, request.attribution, &asked);
                     let crossed = usize::try_from(number(Some(crossed))).unwrap_or(usize::MAX);
                     let Some((limit, _)) = judged.get(crossed) else { return Err(self.unexpected(&reply)) };
-                    return Ok(Admission::Denied(denial(
-                        limit,
-                        &asked,
-                        number(Some(used)),
-                        number(Some(held)),
-                    )));
+                    return Ok(Admission::Denied(denial(limit, &asked, used, number(Some(held)))));
                 }
                 _ => {
                     self.transition(request.id, "reserved", &reply)?;

@@ -17,7 +17,14 @@ use std::time::Duration;
 /// # Errors
 /// [`io::ErrorKind::TimedOut`], or what the system says.
 pub(super) fn take(path: &Path, patience: Duration) -> io::Result<File> {
-    let file = open(path)?;
+    lock(open(path)?, patience)
+}
+
+/// Locks `file`, for which it waits in line for `patience` at the most.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`], or what the system says.
+pub(super) fn lock(file: File, patience: Duration) -> io::Result<File> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {}

@@ -27,6 +27,8 @@ pub(super) struct Row {
     /// What it counts for now.
     pub(super) tokens: u64,
     pub(super) cost: Option<u64>,
+    /// Input and output that it is charged for; none until it is.
+    pub(super) charged: Option<(u64, u64)>,
     /// Input and output that the provider served, whether or not anybody heard of it.
     pub(super) served: (u64, u64),
 }
@@ -94,7 +96,7 @@ impl Model {
             if row.state == State::Reserved {
                 (row.state, row.tokens, row.cost) = (State::Released, 0, row.cost.map(|_| 0));
             } else {
-                row.state = State::ChargedFull;
+                (row.state, row.charged) = (State::ChargedFull, Some((row.input, row.output)));
             }
         }
         abandoned.into_iter().map(u64::from).sum()
@@ -139,6 +141,7 @@ impl Model {
                 (Unit::Tokens, _) => totals.used + totals.reserved + tokens <= most,
                 (Unit::Money, None) => false,
                 (Unit::Money, Some(0)) => true,
+                (Unit::Money, Some(_)) if totals.unpriced > 0 => false,
                 (Unit::Money, Some(cost)) => totals.used_cost.0 + totals.reserved_cost.0 + cost <= most,
             }
         })
@@ -149,6 +152,7 @@ impl Model {
 pub(super) fn limits_of(of: &Attribution) -> impl Iterator<Item = Limit> {
     LIMITS.into_iter().filter_map(|(limit, name)| {
         let own = of.scope(limit.scope)?;
-        (name == "*" || name == own).then_some(limit)
+        let of_stage = name.split_once(" in ").is_some_and(|(name, stage)| name == own && stage == of.stage);
+        (name == "*" || name == own || of_stage).then_some(limit)
     })
 }

@@ -39,8 +39,13 @@ for i = 15, #ARGV, 4 do
   local bucket, field = tonumber(ARGV[i]), ARGV[i + 1]
   used, held = '0', '0'
   if bucket > 0 then
-    local amounts = redis.call('HMGET', KEYS[first + bucket - 1], field, field == 't' and 'r' or 'rc')
+    local amounts = redis.call('HMGET', KEYS[first + bucket - 1], field, field == 't' and 'r' or 'rc', 'n')
     used, held = amounts[1] or '0', amounts[2] or '0'
+    -- An unknown cost is not zero: the limit may be crossed already.
+    if field == 'c' and tonumber(amounts[3] or 0) > 0 then
+      crossed, outcome, used, held = text((i - 15) / 4), 'unpriced', 'unpriced', amounts[3]
+      break
+    end
   end
   if bucket < 0 or exceeds(sum(used, field == 't' and tokens or cost), ARGV[i + 2]) then
     crossed = text((i - 15) / 4)
