@@ -54,6 +54,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Transition`] for a request that was never sent.
     fn settle(&self, id: &str, settlement: &Settlement<'_>) -> Result<(), StoreError>;
 
+    /// What the store has to be told of a request that it may have lost, to settle it in another
+    /// process; none where nothing gets lost.
+    fn keepsake(&self, _id: &str) -> Option<String> {
+        None
+    }
+
+    /// Tells the store what it has to know to settle a request; see [`keepsake`](Self::keepsake).
+    fn remind(&self, _id: &str, _keepsake: &str) {}
+
     /// Gives back a request that was not sent. A second release changes nothing.
     ///
     /// # Errors
@@ -347,7 +356,7 @@ pub struct LedgerRow {
     /// Input tokens as counted, without the margin that is reserved.
     pub counted_input: u64,
     /// Why this endpoint was asked: `first`, `retry:unreachable`, `failover:local:breaker`,
-    /// `escalated:local`.
+    /// `escalated:local,retry:rejected`.
     pub because: String,
     /// How the endpoint's breaker stood: `closed`, `open`, `probe`.
     pub breaker: String,

@@ -30,6 +30,7 @@ use redis::Script;
 use self::about::Info;
 use self::link::Link;
 use self::memory::Memory;
+use self::row::Held;
 use self::window::{
     Asked, Day, bucket_names, cell_key, denial, experience_key, index_key, judged, most, ms, request_key,
     scopes,
@@ -66,15 +67,6 @@ pub(super) struct RedisStore {
     /// What this run has reserved and not finished, so that it can be charged whatever the server
     /// has lost.
     held: Mutex<HashMap<String, Held>>,
-}
-
-/// A request of this run.
-#[derive(Clone, Debug, Default)]
-struct Held {
-    is_sent: bool,
-    time: u64,
-    row: String,
-    buckets: Vec<String>,
 }
 
 /// What came of `hookgate store init`.
@@ -433,6 +425,15 @@ impl Store for RedisStore {
         self.transition(id, "settled", &reply)?;
         lock(&self.held).remove(id);
         Ok(())
+    }
+
+    fn keepsake(&self, id: &str) -> Option<String> {
+        serde_json::to_string(lock(&self.held).get(id)?).ok()
+    }
+
+    fn remind(&self, id: &str, keepsake: &str) {
+        let held = serde_json::from_str(keepsake).ok();
+        lock(&self.held).extend(held.map(|held| (id.to_owned(), held)));
     }
 
     fn release(&self, id: &str) -> Result<(), StoreError> {
