@@ -12,6 +12,7 @@ use crate::change::patch::patches;
 use crate::check::check;
 use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
+use crate::meter::budget::RunId;
 use crate::meter::cache::shared::Team;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Window};
@@ -106,6 +107,8 @@ pub struct Options {
     pub policy: Policy,
     /// The most that is sent of a unit.
     pub highest_level: Level,
+    /// The hook run, whose limits hold for all its ranges together.
+    pub run: RunId,
     /// Limits in force.
     pub limits: Limits,
     /// What payloads may come to before the report says so.

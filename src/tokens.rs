@@ -3,9 +3,11 @@
 use std::fmt::{self, Write as _};
 use std::ops::{Add, AddAssign};
 
+use serde::{Deserialize, Serialize};
+
 /// Money in pico-USD (10⁻¹² USD), the unit in which a price per million tokens is a whole number
 /// per token: 1 USD per million tokens is 1,000,000 pico-USD a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct PicoUsd(pub u64);
 
 impl PicoUsd {
@@ -83,7 +85,7 @@ impl fmt::Display for Count {
 }
 
 /// Tokens of one request, converted to one meaning at the edge of each dialect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Usage {
     /// All input tokens, those read from the provider's cache included.
     pub input: u64,
@@ -108,7 +110,8 @@ impl Usage {
 }
 
 /// Who says how many tokens were used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum UsageSource {
     /// The provider's reply.
     Reported,

@@ -144,7 +144,8 @@ pub(super) fn between(scope: &Scope) -> Wanted<'_> {
     }
 }
 
-/// All ranges are one run of the hook: what one of them takes of tokens and time, the next one lacks.
+/// All ranges are one run of the hook: what one of them takes of time, the next one lacks, as it does
+/// of tokens, which the store adds up under the name of the run.
 fn reports(
     repository: &Repository,
     ranges: Vec<Range>,
@@ -155,8 +156,6 @@ fn reports(
     let mut reports = Vec::new();
     for range in ranges {
         let report = pipeline::run(repository, range, mode, options)?;
-        let taken = report.totals.used_tokens + report.totals.reserved_tokens;
-        options.limits = std::mem::take(&mut options.limits).after(taken);
         options.deadline = end.saturating_duration_since(Instant::now());
         reports.push(report);
     }

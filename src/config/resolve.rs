@@ -21,6 +21,7 @@ use crate::check::builtin::Parameters;
 use crate::check::pack::{PackError, Problem, RuleOptions, RuleSet};
 use crate::cli::Hook;
 use crate::git::Repository;
+use crate::meter::budget::RunId;
 use crate::meter::cache::shared::Team;
 use crate::meter::estimate;
 use crate::meter::price::Price;
@@ -232,6 +233,7 @@ impl Config {
             rules: self.rules(false)?,
             policy,
             highest_level: section.level.unwrap_or(Level::Slice),
+            run: RunId::random(),
             limits: Limits::new(self.ceilings(hook).into_iter().map(|ceiling| ceiling.limit).collect()),
             alerts: Thresholds {
                 min_compression: self.repository.alerts.min_compression.map(|ratio| ratio.0),

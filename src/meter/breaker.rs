@@ -66,7 +66,8 @@ pub enum Health {
 }
 
 /// The time, in ms since the epoch, by two clocks of which neither is trusted alone: the store's
-/// stands still after it was once ahead, and that of this machine can be set.
+/// stands still after it was once ahead, and that of this machine can be set, and is not that of the
+/// others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {
     /// As the store tells it.
@@ -83,13 +84,17 @@ struct Span {
 }
 
 impl Span {
-    /// What is left of it, by the clock that has gone further. A clock that was set back begins the
-    /// span anew, so that the span ends after its length of true time at the latest; a span of a
-    /// damaged cell ends, too.
+    /// What is left of it, by the store's clock, which all machines share; by this machine's only
+    /// while the store's stands still, or one machine whose clock is wrong would end what holds for
+    /// all. A clock that was set back begins the span anew, so that it ends; a span of a damaged cell
+    /// ends, too.
     fn left(&mut self, now: Now) -> u64 {
         self.from.store = self.from.store.min(now.store);
-        self.from.wall = self.from.wall.min(now.wall);
-        let gone = (now.store - self.from.store).max(now.wall - self.from.wall);
+        let mut gone = now.store - self.from.store;
+        if gone == 0 {
+            self.from.wall = self.from.wall.min(now.wall);
+            gone = now.wall - self.from.wall;
+        }
         self.ms.min(MONTH).saturating_sub(gone)
     }
 }
@@ -218,6 +223,8 @@ impl State {
                 };
                 self.open(Cause::Quota, what, wait.map_or_else(month, ms).min(MONTH), now);
             }
+            // What was sent before it opened tells nothing new.
+            Health::Away if self.open.is_some() && !was_probe => {}
             Health::Away => self.open(Cause::Away, what, AWAY, now),
         }
     }

@@ -2,14 +2,14 @@
 //! of it.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::denial::Denial;
 use super::price::Price;
+use super::spool::Spool;
 use super::standing::{LONGEST_OPEN, Standing, states};
-use super::store::{
-    About, Admission, Clock, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError, Totals,
-};
+use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
 use super::{Attribution, Limit, Limits, Scope, Unit, Window};
 use crate::tokens::{PicoUsd, Usage, UsageSource};
 
@@ -17,12 +17,30 @@ use crate::tokens::{PicoUsd, Usage, UsageSource};
 /// and 30 seconds.
 const LEASE: Duration = Duration::from_secs(150);
 
+/// The name of a hook run, under which a store adds up what all its requests take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(String);
+
+impl RunId {
+    /// One that no other run has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(random_id())
+    }
+}
+
 /// The limits of one hook run over a store.
+///
+/// After the first step that the store fails, none is tried any more: each would wait as long, and
+/// nothing may be sent that cannot be counted.
 pub struct Budget {
     store: Box<dyn Store>,
     limits: Limits,
     attribution: Attribution,
     lease: Duration,
+    taken: Mutex<RunTotals>,
+    /// None in tests of a store alone.
+    spool: Option<Spool>,
 }
 
 /// What one request may take at the most.
@@ -123,15 +141,17 @@ pub enum Charge {
     Full,
 }
 
-/// What this run has taken so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was sent under one budget, as far as the ledger agreed to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunTotals {
     /// Tokens of finished requests.
     pub used: u64,
-    /// Tokens held by requests under way.
+    /// Tokens held by requests that were sent and are not settled.
     pub reserved: u64,
-    /// What the finished requests cost; none where the price of one of them is unknown.
+    /// What all of them cost; none where one is not settled, or its price is unknown.
     pub cost: Option<PicoUsd>,
+    /// The first failure of the store.
+    pub failure: Option<String>,
 }
 
 /// A window as it stands.
@@ -174,18 +194,33 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub fn open(place: &Place, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
-        Self::open_with_clock(place, limits, attribution, Box::new(system_clock))
+        Self::open_for(&RunId::random(), place, limits, attribution)
     }
 
-    /// [`open`](Self::open) with another clock.
+    /// [`open`](Self::open) for a part of a hook run, whose limits hold for all its parts together.
+    /// Parts follow one another: of one run, one budget at a time is open.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
-    pub(super) fn open_with_clock(
+    pub fn open_for(
+        run: &RunId,
         place: &Place,
         limits: Limits,
         attribution: Attribution,
-        clock: Clock,
+    ) -> Result<Self, BudgetError> {
+        let store = place.open(&run.0, Box::new(system_clock))?;
+        let spool = Spool::of(place);
+        spool.replay(&*store)?;
+        Ok(Self { spool: Some(spool), ..Self::over(store, limits, attribution)? })
+    }
+
+    /// [`open`](Self::open) with another clock.
+    #[cfg(test)]
+    pub(crate) fn open_with_clock(
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+        clock: super::store::Clock,
     ) -> Result<Self, BudgetError> {
         Self::over(place.open(&random_id(), clock)?, limits, attribution)
     }
@@ -200,7 +235,8 @@ impl Budget {
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
         store.reap()?;
-        Ok(Self { store, limits, attribution, lease: LEASE })
+        let taken = RunTotals { used: 0, reserved: 0, cost: Some(PicoUsd::ZERO), failure: None };
+        Ok(Self { store, limits, attribution, lease: LEASE, taken: Mutex::new(taken), spool: None })
     }
 
     /// Sets how long a request may stay open before other processes take it for abandoned: the
@@ -218,7 +254,7 @@ impl Budget {
     pub fn reserve(&self, estimate: &Estimate) -> Result<Reservation<'_>, BudgetError> {
         let id = random_id();
         let request = Request { id: &id, attribution: &self.attribution, estimate, lease: self.lease };
-        match self.store.reserve(&request, &self.limits)? {
+        match self.step(|store| store.reserve(&request, &self.limits))? {
             Admission::Denied(denial) => Err(BudgetError::Denied(denial)),
             Admission::Granted => Ok(Reservation {
                 open: Open {
@@ -239,7 +275,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn headroom(&self) -> Result<Option<(Window, u64)>, BudgetError> {
-        let totals = self.store.totals(&self.attribution)?;
+        let totals = self.step(|store| store.totals(&self.attribution))?;
         let lasting = |limit: &&Limit| limit.unit == Unit::Tokens && limit.window != Window::Call;
         let left = self.limits.iter().filter(lasting).filter_map(|limit| {
             let totals = totals.of(limit.window, limit.scope)?;
@@ -248,13 +284,28 @@ impl Budget {
         Ok(left.min_by_key(|&(_, left)| left))
     }
 
-    /// What this run has taken so far.
-    ///
-    /// # Errors
-    /// [`BudgetError::Store`].
-    pub fn run_totals(&self) -> Result<RunTotals, BudgetError> {
-        let Totals { used, reserved, used_cost, unpriced, .. } = self.store.totals(&self.attribution)?.run;
-        Ok(RunTotals { used, reserved, cost: (unpriced == 0).then_some(used_cost) })
+    /// What was sent under this budget. It is known here, also where the store does not answer.
+    #[must_use]
+    pub fn taken(&self) -> RunTotals {
+        self.tally().clone()
+    }
+
+    fn tally(&self) -> MutexGuard<'_, RunTotals> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a step of the store, unless an earlier one failed.
+    fn step<T>(&self, step: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<T, BudgetError> {
+        if let Some(failure) = &self.tally().failure {
+            return Err(BudgetError::Store(failure.clone()));
+        }
+        step(&*self.store).map_err(|error| {
+            // A step that does not lead on from where a request stands says nothing of the store.
+            if !matches!(error, StoreError::Transition { .. }) {
+                self.tally().failure = Some(error.to_string());
+            }
+            error.into()
+        })
     }
 
     /// The windows of this run and of its scopes' days and months, in tokens and in money, with or
@@ -263,7 +314,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn windows(&self) -> Result<Vec<WindowState>, BudgetError> {
-        let totals = self.store.totals(&self.attribution)?;
+        let totals = self.step(|store| store.totals(&self.attribution))?;
         Ok(states(&totals, &self.limits))
     }
 
@@ -272,8 +323,8 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn standing(&self) -> Result<Standing, BudgetError> {
-        let totals = self.store.totals(&self.attribution)?;
-        let latest = self.store.ledger(totals.time.saturating_sub(LONGEST_OPEN))?;
+        let totals = self.step(|store| store.totals(&self.attribution))?;
+        let latest = self.step(|store| store.ledger(totals.time.saturating_sub(LONGEST_OPEN)))?;
         Ok(Standing::of(&totals, &self.limits, &latest))
     }
 
@@ -284,7 +335,7 @@ impl Budget {
     pub fn refuse(&self, estimate: &Estimate, outcome: &str) -> Result<(), BudgetError> {
         let id = random_id();
         let request = Request { id: &id, attribution: &self.attribution, estimate, lease: self.lease };
-        Ok(self.store.refuse(&request, outcome)?)
+        self.step(|store| store.refuse(&request, outcome))
     }
 
     /// See [`Store::experience`].
@@ -297,7 +348,7 @@ impl Budget {
         model: &str,
         most: usize,
     ) -> Result<Vec<Experience>, BudgetError> {
-        Ok(self.store.experience(provider, model, most)?)
+        self.step(|store| store.experience(provider, model, most))
     }
 
     /// See [`Store::update`].
@@ -309,7 +360,7 @@ impl Budget {
         cell: &str,
         change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
     ) -> Result<(), BudgetError> {
-        Ok(self.store.update(cell, change)?)
+        self.step(|store| store.update(cell, change))
     }
 
     /// See [`Store::cells`].
@@ -317,7 +368,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn cells(&self, prefix: &str) -> Result<Vec<(String, String)>, BudgetError> {
-        Ok(self.store.cells(prefix)?)
+        self.step(|store| store.cells(prefix))
     }
 
     /// See [`Store::about`].
@@ -325,7 +376,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn about(&self) -> Result<About, BudgetError> {
-        Ok(self.store.about()?)
+        self.step(|store| store.about())
     }
 
     /// All requests of `since` (ms since the epoch) or later, of all runs, oldest first.
@@ -333,7 +384,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, BudgetError> {
-        Ok(self.store.ledger(since)?)
+        self.step(|store| store.ledger(since))
     }
 }
 
@@ -346,8 +397,11 @@ impl<'b> Reservation<'b> {
         let mut open = self.open;
         // A step that fails may have been taken all the same, and then the reaper charges it: the
         // dear side is safe.
-        open.budget.store.dispatch(&open.id, open.budget.lease)?;
+        open.budget.step(|store| store.dispatch(&open.id, open.budget.lease))?;
         open.on_drop = OnDrop::ChargeInFull;
+        let mut taken = open.budget.tally();
+        taken.reserved = taken.reserved.saturating_add(open.tokens());
+        drop(taken);
         Ok(Dispatched { open })
     }
 }
@@ -381,8 +435,8 @@ impl Open<'_> {
         outcome: &str,
         latency: Option<Duration>,
     ) -> Result<Option<PicoUsd>, BudgetError> {
-        // A settlement that fails leaves the request dispatched, and the reaper charges it in full:
-        // trying again here would only wait for the same lock a second time.
+        // A settlement that fails leaves the request dispatched, and the reaper charges it in full
+        // until the spool is read: trying again here would only wait for the same lock a second time.
         self.on_drop = OnDrop::Nothing;
         self.charge(charge, outcome, latency)
     }
@@ -408,8 +462,32 @@ impl Open<'_> {
         };
         let energy = latency.and_then(|latency| self.price?.energy_for(latency));
         let settlement = Settlement { full: charge == Charge::Full, usage, cost, energy, outcome, latency };
-        self.budget.store.settle(&self.id, &settlement)?;
+        let settled = self.budget.step(|store| store.settle(&self.id, &settlement));
+        let mut taken = self.budget.tally();
+        if let Err(error) = settled {
+            taken.cost = None;
+            drop(taken);
+            self.keep(&settlement, &error);
+            return Err(error);
+        }
+        taken.reserved = taken.reserved.saturating_sub(self.tokens());
+        taken.used = taken.used.saturating_add(usage.total());
+        taken.cost = taken.cost.zip(cost).map(|(all, one)| all + one);
         Ok(cost)
+    }
+
+    /// Has the next process charge it. Where that fails, too, the reservation is what stays charged.
+    fn keep(&self, settlement: &Settlement<'_>, error: &BudgetError) {
+        if let (Some(spool), BudgetError::Store(_)) = (&self.budget.spool, error)
+            && let Err(error) = spool.keep(&*self.budget.store, &self.id, settlement)
+            && let Some(failure) = &mut self.budget.tally().failure
+        {
+            failure.push_str(&format!("; nor could it be written down: {error}"));
+        }
+    }
+
+    fn tokens(&self) -> u64 {
+        self.input.saturating_add(self.output)
     }
 }
 
@@ -417,7 +495,7 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         // Where this fails, the request stays open and the reaper resolves it the same way.
         match self.on_drop {
-            OnDrop::Release => drop(self.budget.store.release(&self.id)),
+            OnDrop::Release => drop(self.budget.step(|store| store.release(&self.id))),
             OnDrop::ChargeInFull => drop(self.charge(Charge::Full, "abandoned", None)),
             OnDrop::Nothing => {}
         }

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod denial;
 pub mod store;
 pub mod standing;
+mod spool;
 pub mod budget;
 pub mod breaker;
 pub mod units;
@@ -80,15 +81,6 @@ impl Limits {
     pub fn tokens(&self, window: Window) -> Option<u64> {
         let limits = self.0.iter().filter(|limit| limit.window == window && limit.unit == Unit::Tokens);
         limits.map(|limit| limit.most).min()
-    }
-
-    /// What is left for the rest of a hook run that has taken `tokens` already.
-    #[must_use]
-    pub fn after(mut self, tokens: u64) -> Self {
-        let of_hook =
-            self.0.iter_mut().filter(|limit| limit.window == Window::Hook && limit.unit == Unit::Tokens);
-        of_hook.for_each(|limit| limit.most = limit.most.saturating_sub(tokens));
-        self
     }
 }
 

@@ -123,7 +123,11 @@ impl Reviewer<'_> {
         let Attempt::Failed(error) = &first else { return self.answer(first) };
         let Some(wait) = self.wait(error) else { return self.answer(first) };
         self.clock.wait(wait);
-        let because = format!("retry:{}", error.reason.as_str());
+        let retry = format!("retry:{}", error.reason.as_str());
+        let because = match estimate.because.as_str() {
+            "first" => retry,
+            turn => format!("{turn},{retry}"),
+        };
         match self.attempt(request, payload, &Estimate { because, ..estimate.clone() }) {
             // Why it was not sent again is in the ledger; what went wrong is what went wrong first.
             Attempt::Unsent(..) => self.answer(first),
@@ -134,6 +138,9 @@ impl Reviewer<'_> {
     /// How long to wait before the request is sent again; none where it must not be, or where no
     /// answer could be expected before the deadline.
     fn wait(&self, error: &AskError) -> Option<Duration> {
+        if self.terms.budget.taken().failure.is_some() {
+            return None;
+        }
         let (shortest, longest) = BACKOFF;
         let backoff = shortest + RandomState::new().hash_one(0u8) % (longest - shortest + 1);
         let wait = error.again()?.max(Duration::from_millis(backoff));
@@ -181,7 +188,8 @@ impl Reviewer<'_> {
             Ok(reply) => (Charge::Usage(reply.usage), "ok"),
             Err(error) => (error.charge, error.reason.as_str()),
         };
-        // A settlement that fails leaves the request charged in full, and takes nothing from the reply.
+        // One that fails takes nothing from the reply, and the budget knows of it: it keeps what is to
+        // be charged, and takes no further step.
         let _ = permit.settle(charge, outcome, elapsed);
         match reply {
             Ok(reply) => {
@@ -274,7 +282,7 @@ fn unreviewed(error: &AskError) -> Answer {
 fn denial(error: &BudgetError) -> Reason {
     match error {
         BudgetError::Denied(Denial::Limit { window, .. }) => (*window).into(),
-        BudgetError::Denied(Denial::Unpriced) => Reason::Unpriced,
+        BudgetError::Denied(Denial::Unpriced | Denial::UnpricedBefore { .. }) => Reason::Unpriced,
         BudgetError::Store(_) => Reason::Store,
     }
 }

@@ -96,7 +96,8 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Room) {
     if report.barrier.is_some() {
         return (None, hook);
     }
-    let opened = Budget::open(&options.store, options.limits.clone(), options.attribution.clone());
+    let (limits, attribution) = (options.limits.clone(), options.attribution.clone());
+    let opened = Budget::open_for(&options.run, &options.store, limits, attribution);
     match opened.and_then(|budget| Ok((budget.headroom()?, budget))) {
         Ok((room, budget)) => (Some(budget.with_lease(options.deadline + GRACE)), room),
         Err(error) => {
@@ -321,7 +322,7 @@ impl Run<'_> {
             deadline: until,
             by_hand: false,
         };
-        let before = self.budget.run_totals();
+        let before = self.budget.taken();
         let mut source = endpoint.price.map(|price| price.source);
         let answers = review(&payloads, &requests, &terms);
         if let Some(memory) = self.memory.as_mut() {
@@ -358,9 +359,8 @@ impl Run<'_> {
                 }
             }
         }
-        if let (Ok(before), Ok(after)) = (before, self.budget.run_totals())
-            && after.used > before.used
-        {
+        let after = self.budget.taken();
+        if after.used > before.used {
             // What nobody knows the price of may be the dearest of all.
             let (cost, source) = match after.cost.zip(before.cost) {
                 Some((after, before)) => (PicoUsd(after.0.saturating_sub(before.0)), source),

@@ -41,12 +41,12 @@ use crate::cli::Format;
 use crate::exit::ExitStatus;
 use crate::git::{FilePatch, ObjectId, RepoPath};
 use crate::meter::Attribution;
-use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::budget::{Budget, BudgetError, RunTotals};
 use crate::meter::price::{Price, PriceSource};
 use crate::meter::units::{self, UnitRow};
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
 use crate::payload::{Level, Payload, UnitRef};
-use crate::tokens::{PicoUsd, Usage};
+use crate::tokens::{Grouped, PicoUsd, Usage};
 
 /// Whether requests were sent or only built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,9 +164,9 @@ pub struct Totals {
     pub limit_tokens: u64,
     /// Tokens that the replies took.
     pub output_tokens: u64,
-    /// Tokens charged to this run, input and output.
+    /// Tokens charged for this range, input and output.
     pub used_tokens: u64,
-    /// Tokens still held for this run, whose request could not be settled.
+    /// Tokens still held for this range, whose request could not be settled.
     pub reserved_tokens: u64,
     /// What was charged, or for a preview the most that would be; none where it is unknown.
     pub cost: Option<PicoUsd>,
@@ -379,15 +379,17 @@ impl Report {
         self.alerts = alert::alerts(thresholds, &self.totals);
     }
 
-    /// Notes what the run has taken, which the ledger knows once all its requests are settled.
+    /// Notes what was taken for this range. What the ledger could not be told stays reserved.
     pub fn charge(&mut self, budget: &Budget) {
-        match budget.run_totals() {
-            Ok(totals) => {
-                self.totals.used_tokens = totals.used;
-                self.totals.reserved_tokens = totals.reserved;
-                self.totals.cost = totals.cost;
-            }
-            Err(error) => self.notes.push(error.to_string()),
+        let RunTotals { used, reserved, cost, failure } = budget.taken();
+        self.totals.used_tokens = used;
+        self.totals.reserved_tokens = reserved;
+        self.totals.cost = cost;
+        if let Some(failure) = failure.filter(|_| reserved > 0) {
+            let tokens = Grouped(reserved);
+            self.notes.push(format!(
+                "what was sent could not be charged yet, and {tokens} tokens stay reserved for it: {failure}"
+            ));
         }
     }
 

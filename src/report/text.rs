@@ -188,7 +188,7 @@ fn notes(out: &mut String, report: &Report) -> fmt::Result {
 fn spend(report: &Report) -> String {
     let totals = &report.totals;
     let is_sent = report.mode == Mode::Review && report.barrier.is_none();
-    let verb = match (is_sent, totals.used_tokens) {
+    let verb = match (is_sent, totals.used_tokens + totals.reserved_tokens) {
         (false, _) => "would send",
         (true, 0) => "tried to send",
         (true, _) => "sent",
@@ -207,6 +207,9 @@ fn spend(report: &Report) -> String {
     let _ = write!(line, " in {requests}, {} with instructions", Grouped(totals.input_tokens));
     if is_sent {
         let _ = write!(line, ", {} charged", Grouped(totals.used_tokens));
+        if totals.reserved_tokens > 0 {
+            let _ = write!(line, ", {} reserved", Grouped(totals.reserved_tokens));
+        }
     }
     if let Some(limit) = report.limit {
         let _ = write!(line, ", limit {}", Grouped(limit));
@@ -217,6 +220,7 @@ fn spend(report: &Report) -> String {
     match totals.cost {
         Some(cost) if is_sent => _ = write!(line, ", {cost}"),
         Some(cost) => _ = write!(line, ", at most {cost}"),
+        None if totals.reserved_tokens > 0 => line.push_str(", cost unknown"),
         None if report.model.is_some() => line.push_str(", price unknown"),
         None => {}
     }

@@ -176,6 +176,17 @@ fn what_was_sent_before_it_opened_lengthens_nothing() {
 }
 
 #[test]
+fn a_late_word_that_nobody_listens_ends_no_quota() {
+    for health in [Health::Exhausted(None), Health::KeyRefused] {
+        let mut state = State::default();
+        state.record(health, "answered 429", false, at(0), 0);
+        let before = state.clone();
+        state.record(Health::Away, "cannot be reached", false, at(SECOND), 0);
+        assert_eq!(state, before);
+    }
+}
+
+#[test]
 fn requests_that_say_nothing_neither_open_nor_close_it() {
     let mut state = State::default();
     state.fails(FAILED, at(0), FIRST);
@@ -220,16 +231,19 @@ fn a_cell_that_cannot_be_read_is_closed() {
 fn many_processes_choose_one_probe() {
     let home = tempfile::tempdir().unwrap();
     let place = Place { directory: home.path().to_owned(), redis: None };
-    let open = || Budget::open(&place, Limits::default(), Attribution::default()).unwrap();
-    let first = open();
-    let breaker = Breaker::new(&first, "breaker:a|b|c".to_owned());
+    let open = |now| {
+        Budget::open_with_clock(&place, Limits::default(), Attribution::default(), Box::new(move || now))
+            .unwrap()
+    };
     let wall = 2 * START;
+    let first = open(wall);
+    let breaker = Breaker::new(&first, "breaker:a|b|c".to_owned());
     assert_eq!(breaker.admit(wall, LEASE).unwrap(), Admission::Closed);
     breaker.record(Health::Away, "cannot be reached", &Admission::Closed, wall).unwrap();
     assert!(matches!(breaker.admit(wall, LEASE).unwrap(), Admission::Open(_)));
     let admissions: Vec<_> = std::thread::scope(|scope| {
         let ask = || {
-            let budget = open();
+            let budget = open(wall + AWAY);
             Breaker::new(&budget, "breaker:a|b|c".to_owned()).admit(wall + AWAY, LEASE).unwrap()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
@@ -285,6 +299,7 @@ proptest! {
     ) {
         let mut state = open_for(random);
         let mut now = at(0);
+        prop_assert_eq!(state.closed_for(now), random % (FIRST + 1));
         for (store, wall) in jumps {
             now = Now { store: u64::from(store) * MINUTE, wall: u64::from(wall) * MINUTE };
             let _ = state.clone().admit(now, LEASE);
@@ -294,13 +309,36 @@ proptest! {
                 state = open_for(random);
             }
         }
-        let _ = state.closed_for(now);
         let admission = state.admit(now, LEASE);
+        if let Admission::Open(closure) = &admission {
+            let early = closure.until - now.wall - 1;
+            let store = now.store + if stands_still { 0 } else { early };
+            prop_assert!(state.closed_for(Now { store, wall: now.wall + early }) >= 1, "it held too short");
+        }
         let later = FIRST.max(ms(LEASE));
         now.wall += later;
         now.store += if stands_still { 0 } else { later };
         let after = state.admit(now, LEASE);
         prop_assert!(matches!(after, Admission::Probe), "{admission:?} then {after:?}");
+    }
+
+    /// The clocks of the machines that share a store may say what they like: a span ends for all of
+    /// them when it is over by the store's, and no sooner.
+    #[test]
+    fn a_machine_whose_clock_is_wrong_ends_no_span(
+        random in any::<u64>(),
+        walls in proptest::collection::vec((1..=2 * FIRST, any::<u64>()), 1..20),
+    ) {
+        let mut state = open_for(random);
+        let mut times = walls;
+        times.sort_unstable();
+        for (after, wall) in times {
+            let admission = state.admit(Now { store: START + after, wall }, LEASE);
+            prop_assert_eq!(matches!(admission, Admission::Open(_)), after < random % (FIRST + 1));
+            if admission == Admission::Probe {
+                break;
+            }
+        }
     }
 
     /// Chance chooses within the bounds, all of them.

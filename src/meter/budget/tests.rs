@@ -111,3 +111,76 @@ fn margins_are_learned_of_whole_prompts_that_were_reported() {
     // Another model is another matter.
     assert!(budget.experience("p", "n", 64).unwrap().is_empty());
 }
+
+/// Has the ledger fail every step that writes, until that is undone.
+#[cfg(unix)]
+fn fail(directory: &tempfile::TempDir, fails: bool) {
+    let lock = directory.path().join("ledger.lock");
+    std::fs::remove_file(&lock).unwrap();
+    if fails {
+        // Which leads nowhere.
+        std::os::unix::fs::symlink(&lock, &lock).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_parts_of_a_run_share_its_limit_also_where_the_store_fails_between_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    let limit = Limit { window: Window::Hook, scope: Scope::User, unit: Unit::Tokens, most: 3_000 };
+    let run = RunId::random();
+    let open = || Budget::open_for(&run, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
+    let first = open();
+    let permit = first.reserve(&request(None)).unwrap().dispatch().unwrap();
+    fail(&directory, true);
+    permit.settle(Charge::Usage(reported(2_000)), "ok", Duration::ZERO).unwrap_err();
+    let taken = first.taken();
+    assert_eq!((taken.used, taken.reserved, taken.cost), (0, 1_600, None));
+    fail(&directory, false);
+    // It is over for this part of the run, which does not wait once more to learn it.
+    let failure = taken.failure.unwrap();
+    assert!(matches!(first.headroom(), Err(BudgetError::Store(same)) if same == failure));
+    drop(first);
+    let second = open();
+    assert_eq!(second.taken().used, 0, "what a part takes is its own");
+    assert_eq!(second.headroom().unwrap(), Some((Window::Hook, 900)), "charged as used, late");
+    assert!(matches!(second.reserve(&request(None)), Err(BudgetError::Denied(_))));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_ledger_could_not_be_told_it_is_told_once_it_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("unsettled.jsonl");
+    let price = Price::per_million(1.0, None, None, 5.0).unwrap();
+    let lose = |usage| {
+        let failing = budget(&directory);
+        let permit = failing.reserve(&request(Some(price))).unwrap().dispatch().unwrap();
+        fail(&directory, true);
+        permit.settle(Charge::Usage(usage), "ok", HOUR).unwrap_err();
+        drop(failing);
+        let place = Place { directory: directory.path().to_owned(), redis: None };
+        assert!(Budget::open(&place, Limits::default(), Attribution::default()).is_err());
+        fail(&directory, false);
+    };
+    lose(reported(50_000));
+    // Of a process that died at it, and of another store.
+    let half = "\n{\"place\":\"local\",\"id\":\"a\n{\"place\":\"other\"}\n{\"pla";
+    let kept = std::fs::read_to_string(&spool).unwrap();
+    std::fs::write(&spool, format!("{kept}{half}")).unwrap();
+    let first = budget(&directory);
+    let row = first.ledger(0).unwrap().pop().unwrap();
+    assert_eq!((row.usage.unwrap().input, row.latency_ms), (50_000, Some(3_600_000)), "above what was held");
+    assert_eq!(row.cost.map(PicoUsd::as_usd), Some(0.050_5));
+    drop(first);
+    lose(reported(70_000));
+    let rows = budget(&directory).ledger(0).unwrap();
+    let inputs: Vec<_> = rows.into_iter().map(|row| row.usage.unwrap().input).collect();
+    assert_eq!(inputs, [50_000, 70_000], "each once, whatever stands between them");
+    assert!(std::fs::read_to_string(&spool).unwrap().contains(half), "what is not ours stays");
+    std::fs::write(&spool, "").unwrap();
+    lose(reported(90_000));
+    drop(budget(&directory));
+    assert_eq!(std::fs::metadata(&spool).unwrap().len(), 0);
+}

@@ -1,12 +1,13 @@
 //! Where reservations and the ledger are kept.
 //!
 //! A request is one row from its reservation to its bill, and moves through
-//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. What a window has used and holds
-//! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
+//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. SQLite sums
+//! what a window has used and holds over the rows, and stores it nowhere else. Redis keeps the sums in
+//! buckets beside the rows, and each of its scripts changes both at once.
 
 pub mod sqlite;
 pub(crate) mod redis;
-mod presence;
+mod turn;
 #[cfg(test)]
 mod properties;
 
@@ -52,6 +53,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Transition`] for a request that was never sent.
     fn settle(&self, id: &str, settlement: &Settlement<'_>) -> Result<(), StoreError>;
+
+    /// What the store has to be told of a request that it may have lost, to settle it in another
+    /// process; none where nothing gets lost.
+    fn keepsake(&self, _id: &str) -> Option<String> {
+        None
+    }
+
+    /// Tells the store what it has to know to settle a request; see [`keepsake`](Self::keepsake).
+    fn remind(&self, _id: &str, _keepsake: &str) {}
 
     /// Gives back a request that was not sent. A second release changes nothing.
     ///
@@ -346,7 +356,7 @@ pub struct LedgerRow {
     /// Input tokens as counted, without the margin that is reserved.
     pub counted_input: u64,
     /// Why this endpoint was asked: `first`, `retry:unreachable`, `failover:local:breaker`,
-    /// `escalated:local`.
+    /// `escalated:local,retry:rejected`.
     pub because: String,
     /// How the endpoint's breaker stood: `closed`, `open`, `probe`.
     pub breaker: String,

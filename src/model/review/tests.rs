@@ -1,6 +1,6 @@
 //! Breaker and retries over a scripted provider and a real store, by a clock in which nobody waits.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
@@ -13,8 +13,8 @@ use crate::meter::{Attribution, Limit, Limits, Scope, Unit, Window};
 use crate::payload::tokenizer::Tokenizer;
 
 /// Goes on by as much as somebody waited.
-#[derive(Default)]
-struct TestClock(Mutex<Duration>);
+#[derive(Clone, Default)]
+struct TestClock(Arc<Mutex<Duration>>);
 
 impl TestClock {
     fn waited(&self) -> Duration {
@@ -43,6 +43,7 @@ struct Machine {
     limits: Limits,
     deadline: Duration,
     by_hand: bool,
+    because: &'static str,
 }
 
 /// What a run came to: the code of each answer, `ok` for a review.
@@ -52,12 +53,21 @@ impl Machine {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let deadline = Duration::from_secs(60);
-        Self { directory, clock: TestClock::default(), limits: Limits::default(), deadline, by_hand: false }
+        Self {
+            directory,
+            clock: TestClock::default(),
+            limits: Limits::default(),
+            deadline,
+            by_hand: false,
+            because: "first",
+        }
     }
 
     fn budget(&self) -> Budget {
         let place = Place { directory: self.directory.path().to_owned(), redis: None };
-        Budget::open(&place, self.limits.clone(), Attribution::default()).unwrap()
+        let clock = self.clock.clone();
+        let clock = Box::new(move || clock.wall());
+        Budget::open_with_clock(&place, self.limits.clone(), Attribution::default(), clock).unwrap()
     }
 
     fn answers(&self, endpoint: &Endpoint, requests: usize) -> Vec<Answer> {
@@ -67,8 +77,8 @@ impl Machine {
             payloads.iter().map(|payload| prompt::render(payload, endpoint, false, &tokenizer)).collect();
         let budget = self.budget();
         let deadline = self.clock.now() + self.deadline;
-        let by_hand = self.by_hand;
-        let terms = Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline, by_hand };
+        let (because, by_hand) = (self.because, self.by_hand);
+        let terms = Terms { endpoint, because, budget: &budget, raw_tokens: 100, deadline, by_hand };
         review_by(&self.clock, &payloads, &rendered, &terms)
     }
 
@@ -282,6 +292,9 @@ fn a_connection_that_was_not_made_is_tried_once_more() {
     // The third failure opens it, and then there is no other attempt.
     assert_eq!(machine.run(&elsewhere(), 1), ["unreachable"]);
     assert_eq!(machine.rows()[2], format!("first {free}"));
+    let machine = Machine { because: "failover:pl:rejected", ..Machine::new() };
+    machine.run(&elsewhere(), 1);
+    assert_eq!(machine.ledger()[1].because, "failover:pl:rejected,retry:unreachable");
 }
 
 #[test]

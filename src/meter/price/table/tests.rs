@@ -152,7 +152,8 @@ fn litellms_list_is_trimmed_and_believed() {
             "output_cost_per_token_above_200k_tokens": 1.5e-05, "input_cost_per_token_above_200k_tokens_priority": 1.0},
         "together_ai/meta-llama/Llama-3.3-70B": {"litellm_provider": "together_ai", "mode": "chat",
             "input_cost_per_token": 8.8e-07, "output_cost_per_token": 8.8e-07},
-        "deepseek-chat": {"litellm_provider": "deepseek", "mode": "chat", "input_cost_per_token": 3e-07, "output_cost_per_token": 4e-07},
+        "deepseek-chat": {"litellm_provider": "deepseek", "mode": "chat", "input_cost_per_token": 3e-07, "output_cost_per_token": 4e-07,
+            "output_cost_per_reasoning_token": 3.5e-06},
         "deepseek/deepseek-chat": {"litellm_provider": "deepseek", "mode": "chat", "input_cost_per_token": 2.8e-07, "output_cost_per_token": 4e-07},
         "openrouter/x/free": {"litellm_provider": "openrouter", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0},
         "gpt-slip": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.5, "output_cost_per_token": 6},
@@ -183,7 +184,8 @@ fn litellms_list_is_trimmed_and_believed() {
     assert_eq!(haiku, Price { source: PriceSource::Updated("2026-11-20".parse().unwrap()), ..ours });
     let long = price("generativelanguage.googleapis.com", "gemini-2.5-pro").long.unwrap();
     assert_eq!((long.above, long.input.0, long.output.0), (200_000, 2_500_000, 15_000_000));
-    assert_eq!(price("api.deepseek.com", "deepseek-chat").input.0, 300_000);
+    let deepseek = price("api.deepseek.com", "deepseek-chat");
+    assert_eq!((deepseek.input.0, deepseek.output.0), (300_000, 3_500_000));
 
     // Without a date, the day on which the file was last changed.
     let (dated, _) = Table::import(&path, None).unwrap();

@@ -8,6 +8,15 @@ use crate::meter::store::{LedgerRow, RecordedUsage, Request, Settlement, State};
 use crate::meter::{Attribution, calendar};
 use crate::tokens::PicoUsd;
 
+/// A request of this run.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+pub(super) struct Held {
+    pub(super) is_sent: bool,
+    pub(super) time: u64,
+    pub(super) row: String,
+    pub(super) buckets: Vec<String>,
+}
+
 /// What of a request does not change.
 pub(super) fn written(run: &str, request: &Request<'_>) -> String {
     let Request { attribution, estimate, .. } = *request;

@@ -1,0 +1,143 @@
+//! What requests took that the ledger could not be told: it fails, or another process holds it.
+//!
+//! Their reservations stay charged, but what went beyond them would be forgotten, and all of it by a
+//! server that has lost the reservation. So it is written down in `unsettled.jsonl` in the state
+//! directory, one settlement a line, and the ledger is told when it is opened next. To be told twice
+//! does no harm. A line that is done with is marked by its first byte, since files are not rewritten
+//! in one step; once none is left, the file is emptied.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Place, Settlement, Store, StoreError};
+use crate::tokens::{PicoUsd, Usage};
+
+/// In place of the first byte of a line that is done with.
+const DONE: u8 = b'#';
+
+/// The settlements that wait for one store.
+pub(super) struct Spool {
+    path: PathBuf,
+    /// Which store, since several share the directory.
+    place: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Line {
+    place: String,
+    id: String,
+    full: bool,
+    usage: Usage,
+    cost: Option<PicoUsd>,
+    energy: Option<PicoUsd>,
+    outcome: String,
+    latency_ms: Option<u64>,
+    keepsake: Option<String>,
+}
+
+impl Spool {
+    /// The one of `place`.
+    pub(super) fn of(place: &Place) -> Self {
+        let name = match &place.redis {
+            Some(server) => format!("{} {}", server.address, server.namespace),
+            None => "local".to_owned(),
+        };
+        Self { path: place.directory.join("unsettled.jsonl"), place: name }
+    }
+
+    /// Writes down durably what `store` could not be told of the request `id`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn keep(&self, store: &dyn Store, id: &str, settlement: &Settlement<'_>) -> io::Result<()> {
+        let Settlement { full, usage, cost, energy, outcome, latency } = *settlement;
+        let line = Line {
+            place: self.place.clone(),
+            id: id.to_owned(),
+            full,
+            usage,
+            cost,
+            energy,
+            outcome: outcome.to_owned(),
+            latency_ms: latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            keepsake: store.keepsake(id),
+        };
+        let mut file = open(OpenOptions::new().append(true).create(true), &self.path)?;
+        file.lock()?;
+        // It begins on a line of its own whatever a process that died has left.
+        file.write_all(format!("\n{}\n", serde_json::to_string(&line)?).as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Tells `store` what waits for it. The first step that it fails ends it; the rest waits on.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn replay(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let refused =
+            |error: io::Error| StoreError::Directory { path: self.path.clone(), reason: error.to_string() };
+        let mut file = match open(OpenOptions::new().read(true).write(true), &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(refused)?,
+        };
+        // Whoever holds it is at it.
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) || file.try_lock().is_err() {
+            return Ok(());
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(refused)?;
+        let (mut start, mut is_left) = (0, false);
+        for bytes in text.split_inclusive(|&byte| byte == b'\n') {
+            let begins = start;
+            start += bytes.len() as u64;
+            if bytes == b"\n" || bytes.first() == Some(&DONE) {
+                continue;
+            }
+            match serde_json::from_slice::<Line>(bytes) {
+                Ok(line) if line.place == self.place => {
+                    line.tell(store)?;
+                    mark(&mut file, begins).map_err(refused)?;
+                }
+                // Another store's, a later version's, or half of a line.
+                _ => is_left = true,
+            }
+        }
+        if is_left { Ok(()) } else { file.set_len(0).map_err(refused) }
+    }
+}
+
+impl Line {
+    fn tell(&self, store: &dyn Store) -> Result<(), StoreError> {
+        if let Some(keepsake) = &self.keepsake {
+            store.remind(&self.id, keepsake);
+        }
+        let settlement = Settlement {
+            full: self.full,
+            usage: self.usage,
+            cost: self.cost,
+            energy: self.energy,
+            outcome: &self.outcome,
+            latency: self.latency_ms.map(Duration::from_millis),
+        };
+        match store.settle(&self.id, &settlement) {
+            // The ledger knows of no such request that was sent: it was moved away.
+            Err(StoreError::Transition { .. }) => Ok(()),
+            settled => settled,
+        }
+    }
+}
+
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path)
+}
+
+fn mark(file: &mut File, line: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(line))?;
+    file.write_all(&[DONE])
+}
