@@ -4,7 +4,7 @@
 //! cargo bench --bench meter -- race                    # 64 processes, ten times the limit
 //! cargo bench --bench meter -- kill                    # 1,000 SIGKILLs against a counting server
 //! cargo bench --bench meter -- scale                   # 32 clients, 0 to 10,000 open leases
-//! cargo bench --bench meter -- growth                  # one client, 0 to 30,000 rows in the month
+//! cargo bench --bench meter -- growth                  # one client, 0 to 30,000 rows in the month, SQLite
 //! cargo bench --bench meter -- journal                 # the ledger with and without a write-ahead log
 //! cargo bench --bench meter -- race --store redis://127.0.0.1:6379/9
 //! ```

@@ -29,6 +29,15 @@ pub enum Denial {
     },
     /// A limit in money is set and the request has no price.
     Unpriced,
+    /// A limit in money is set, and what its window has used of it is unknown.
+    UnpricedBefore {
+        /// The window whose limit it is.
+        window: Window,
+        /// Whom the limit counts for.
+        scope: Scope,
+        /// How many finished requests of the window have no price.
+        requests: u64,
+    },
 }
 
 impl Denial {
@@ -38,17 +47,34 @@ impl Denial {
         match self {
             Self::Limit { window, scope: Scope::User, .. } => format!("budget:{}", window.as_str()),
             Self::Limit { window, scope, .. } => format!("budget:{}:{}", window.as_str(), scope.as_str()),
-            Self::Unpriced => "unpriced".to_owned(),
+            Self::Unpriced | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
         }
     }
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Limit { window, scope, unit, used, reserved, asked, limit } = *self else {
-            return f.write_str(
-                "a limit in money is set, and the price of the model is unknown: give its price, or limit tokens alone",
-            );
+        let for_whom = |scope: Scope| {
+            if scope == Scope::User { String::new() } else { format!(" for the {}", scope.as_str()) }
+        };
+        let (window, scope, unit, used, reserved, asked, limit) = match *self {
+            Self::Limit { window, scope, unit, used, reserved, asked, limit } => {
+                (window, scope, unit, used, reserved, asked, limit)
+            }
+            Self::Unpriced => {
+                return f.write_str(
+                    "a limit in money is set, and the price of the model is unknown: give its price, or limit tokens alone",
+                );
+            }
+            Self::UnpricedBefore { window, scope, requests } => {
+                let (window, of) = (window.as_str(), for_whom(scope));
+                let whose = if requests == 1 { "request" } else { "requests" };
+                return write!(
+                    f,
+                    "the {window}'s limit in money{of} cannot be kept, since the price of {requests} {whose} in it is \
+                     unknown: until the {window} ends, ask a model that costs nothing, or limit tokens alone"
+                );
+            }
         };
         let amount = |figure| match unit {
             Unit::Tokens => Grouped(figure).to_string(),
@@ -59,7 +85,7 @@ impl fmt::Display for Denial {
             other => other.as_str(),
         };
         let tokens = if unit == Unit::Tokens { " tokens" } else { "" };
-        let of = if scope == Scope::User { String::new() } else { format!(" for the {}", scope.as_str()) };
+        let of = for_whom(scope);
         write!(f, "the {whose}'s limit of {}{tokens}{of} would be crossed: ", amount(limit))?;
         if window != Window::Call {
             write!(f, "{} used, {} reserved, ", amount(used), amount(reserved))?;
@@ -69,8 +95,9 @@ impl fmt::Display for Denial {
     }
 }
 
-/// Judges a request against what its windows count for: the one place where a limit is compared.
-/// The first limit that would be crossed is named.
+/// Judges a request against what its windows count for. The first limit that would be crossed is
+/// named. A store that sums up elsewhere judges there, by the same rules: `redis/reserve.lua`, which
+/// the properties compare with the same model.
 pub(super) fn judge(estimate: &Estimate, limits: &Limits, totals: &WindowTotals) -> Option<Denial> {
     for &Limit { window, scope, unit, most: limit } in limits.iter() {
         let Some(totals) = totals.of(window, scope) else { continue };
@@ -80,6 +107,10 @@ pub(super) fn judge(estimate: &Estimate, limits: &Limits, totals: &WindowTotals)
                 None => return Some(Denial::Unpriced),
                 // What costs nothing crosses no limit in money, not even one that is crossed already.
                 Some(PicoUsd::ZERO) => continue,
+                // An unknown cost is not zero: the limit may be crossed already.
+                Some(_) if totals.unpriced > 0 => {
+                    return Some(Denial::UnpricedBefore { window, scope, requests: totals.unpriced });
+                }
                 Some(cost) => (totals.used_cost.0, totals.reserved_cost.0, cost.0),
             },
         };

@@ -102,6 +102,40 @@ fn findings_show_the_line_the_remedy_and_the_fix() {
 }
 
 #[test]
+fn a_name_of_a_branch_is_no_escape_sequence() {
+    let mut report = report(&[("a.py", "x = 1\n")], &rules());
+    report.mode = Mode::Preview;
+    report.attribution.repository = "team/\u{9b}2Kweb".to_owned();
+    report.attribution.branch = Some("a\u{202e}b".to_owned());
+    let text = text::render(&report, &rules(), false);
+    assert!(text.lines().next().unwrap().contains("team/\\u{9b}2Kweb on a\\u{202e}b: 1 file"), "{text:?}");
+}
+
+#[test]
+fn a_tier_that_gave_no_answer_is_not_said_to_have_been_asked() {
+    let mut report = report(&[("a.py", "x = 1\n")], &rules());
+    let turn = |tier: &str, because: &str, reviewed, trouble: &str| turn::Turn {
+        model: ModelName { tier: tier.to_owned(), provider: "p".to_owned(), name: "m".to_owned() },
+        because: because.to_owned(),
+        requests: 1,
+        units: 2,
+        reviewed,
+        trouble: Some(trouble.to_owned()),
+    };
+    report.turns = vec![
+        turn("local", "first", 0, "nobody listens"),
+        turn("other", "failover:local:unreachable", 0, "not asked: its breaker is open"),
+        turn("third", "failover:other:breaker", 2, ""),
+    ];
+    let mut out = String::new();
+    turn::lines(&mut out, &report).unwrap();
+    insta::assert_snapshot!(out, @r"
+    hookgate: `other` gave no answer about 2 units in place of `local` either: not asked: its breaker is open
+    hookgate: `third` was asked about 2 units in place of `other`: not asked: its breaker is open
+    ");
+}
+
+#[test]
 fn who_asks_for_more_sees_what_is_good_to_know_and_what_is_suppressed() {
     let mut report = report(&[("a.py", "stop()\nprint(1)\n")], &rules());
     suppress(&mut report, "ours/stop", &comment());

@@ -50,6 +50,8 @@ fn price(model: &Value) -> Option<WrittenPrice> {
     // To six places of a micro-dollar: 1e-7 times a million is not quite 0.1.
     let usd = |field: &str| Some((model.get(field)?.as_f64()? * 1e12).round() / 1e6);
     let (input, output) = (usd("input_cost_per_token")?, usd("output_cost_per_token")?);
+    // Some models' reasoning costs more than their words, and providers report both as output.
+    let output = usd("output_cost_per_reasoning_token").map_or(output, |reasoning| output.max(reasoning));
     Some(WrittenPrice {
         input,
         cached_input: usd("cache_read_input_token_cost"),

@@ -1,12 +1,13 @@
 //! Where reservations and the ledger are kept.
 //!
 //! A request is one row from its reservation to its bill, and moves through
-//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. What a window has used and holds
-//! is summed over the rows and stored nowhere else, so that ledger and limits cannot disagree.
+//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. SQLite sums
+//! what a window has used and holds over the rows, and stores it nowhere else. Redis keeps the sums in
+//! buckets beside the rows, and each of its scripts changes both at once.
 
 pub mod sqlite;
 pub(crate) mod redis;
-mod presence;
+mod turn;
 #[cfg(test)]
 mod properties;
 

@@ -6,9 +6,9 @@
 //! hook alone does not notice, and 64 of them do (`cargo bench --bench meter -- journal`).
 
 mod filesystem;
+mod presence;
 mod schema;
 mod rows;
-mod turn;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_params, params};
 
-use super::presence::{self, Presence};
+use self::presence::Presence;
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
-    WindowTotals,
+    WindowTotals, turn,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;
@@ -89,7 +89,7 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        // Readers wait for nobody.
+        // Readers wait for no writer: they see the log as it was before it.
         let _turn = match behavior {
             TransactionBehavior::Deferred => None,
             _ => Some(
@@ -225,7 +225,7 @@ impl Store for SqliteStore {
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError> {
         let mut inner = self.lock();
         if inner.presence.is_none() {
-            let presence = Presence::announce(&self.runs, &self.run).map_err(|error| {
+            let presence = Presence::announce(&self.runs, &self.run, self.busy).map_err(|error| {
                 StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
             })?;
             inner.presence = Some(presence);

@@ -1,6 +1,8 @@
 //! The bill for spreadsheets: RFC 4180, a line a group, every figure exact. There is no line of totals,
 //! which whoever adds the lines up would count twice.
 
+use std::borrow::Cow;
+
 use super::Spend;
 use crate::text::is_unprintable;
 use crate::tokens::PicoUsd;
@@ -55,10 +57,16 @@ pub(super) fn render(spend: &Spend) -> String {
             figure(avoided.map(|avoided| avoided.diff)),
             figure(avoided.map(|avoided| avoided.uncounted)),
         ];
-        let key = key.iter().map(|value| value.as_deref().unwrap_or_default());
-        line(&mut out, key.chain(figures.iter().map(String::as_str)));
+        let key: Vec<_> = key.iter().map(|value| inert(value.as_deref().unwrap_or_default())).collect();
+        line(&mut out, key.iter().map(AsRef::as_ref).chain(figures.iter().map(String::as_str)));
     }
     out
+}
+
+/// What a spreadsheet does not take for a formula, which a branch or a label may be: the apostrophe is
+/// what OWASP's "CSV Injection" advises.
+fn inert(name: &str) -> Cow<'_, str> {
+    if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{name}").into() } else { name.into() }
 }
 
 /// USD with all twelve places.

@@ -168,6 +168,22 @@ fn spreadsheets_read_this() {
 }
 
 #[test]
+fn no_name_is_a_formula() {
+    let mut spend = Spend::new(vec![By::Branch], ALL);
+    for branch in ["=HYPERLINK(\"https://evil.example\",1)", "+1", "-1", "@sum", "\tx", "main"] {
+        let mut row = row(NOON);
+        row.attribution.branch = Some(branch.to_owned());
+        spend.request(&row);
+    }
+    let csv = csv(&spend);
+    let names: Vec<_> = csv.lines().skip(1).map(|line| line.split_once(",1,").unwrap().0).collect();
+    for name in ["'+1", "'-1", "'@sum", "'\\u{9}x", "main"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    assert!(csv.contains("\"'=HYPERLINK(\"\"https://evil.example\"\",1)\","), "{csv}");
+}
+
+#[test]
 fn programs_read_this() {
     let mut out = Vec::new();
     sample(&[By::Day]).write(SpendFormat::Json, None, &mut out).unwrap();

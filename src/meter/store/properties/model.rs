@@ -7,6 +7,9 @@ use crate::meter::{Attribution, Limit, Scope, Unit, Window};
 use crate::tokens::PicoUsd;
 
 const DAY_MS: u64 = 86_400_000;
+pub(super) const LEASE_MS: u64 = 150_000;
+/// How far a lease may begin in the future, where the clock was set back.
+pub(super) const AHEAD_MS: u64 = 30_000;
 
 /// A request as the model sees it.
 #[derive(Clone, Debug)]
@@ -16,13 +19,16 @@ pub(super) struct Row {
     pub(super) attribution: Attribution,
     pub(super) state: State,
     pub(super) time: u64,
-    pub(super) lease: u64,
+    /// When its lease began.
+    pub(super) begun: u64,
     pub(super) input: u64,
     pub(super) output: u64,
     pub(super) price: Option<Price>,
     /// What it counts for now.
     pub(super) tokens: u64,
     pub(super) cost: Option<u64>,
+    /// Input and output that it is charged for; none until it is.
+    pub(super) charged: Option<(u64, u64)>,
     /// Input and output that the provider served, whether or not anybody heard of it.
     pub(super) served: (u64, u64),
 }
@@ -71,9 +77,16 @@ impl Model {
         self.rows.iter().map(|row| row.time).max().unwrap_or(0).max(self.clock)
     }
 
+    /// What leases begin and end by.
+    pub(super) fn lease_clock(&self) -> u64 {
+        if self.place.leases_by_clock { self.clock } else { self.now() }
+    }
+
     pub(super) fn is_abandoned(&self, row: &Row) -> bool {
         let is_dead = self.place.notices_death && !self.alive.contains(&row.run);
-        row.is_open() && (is_dead || row.lease <= self.now())
+        let clock = self.lease_clock();
+        let is_future = self.place.leases_by_clock && row.begun > clock + AHEAD_MS;
+        row.is_open() && (is_dead || is_future || row.begun + LEASE_MS <= clock)
     }
 
     /// Resolves what is abandoned, and says how much that was.
@@ -83,7 +96,7 @@ impl Model {
             if row.state == State::Reserved {
                 (row.state, row.tokens, row.cost) = (State::Released, 0, row.cost.map(|_| 0));
             } else {
-                row.state = State::ChargedFull;
+                (row.state, row.charged) = (State::ChargedFull, Some((row.input, row.output)));
             }
         }
         abandoned.into_iter().map(u64::from).sum()
@@ -128,6 +141,7 @@ impl Model {
                 (Unit::Tokens, _) => totals.used + totals.reserved + tokens <= most,
                 (Unit::Money, None) => false,
                 (Unit::Money, Some(0)) => true,
+                (Unit::Money, Some(_)) if totals.unpriced > 0 => false,
                 (Unit::Money, Some(cost)) => totals.used_cost.0 + totals.reserved_cost.0 + cost <= most,
             }
         })
@@ -138,6 +152,7 @@ impl Model {
 pub(super) fn limits_of(of: &Attribution) -> impl Iterator<Item = Limit> {
     LIMITS.into_iter().filter_map(|(limit, name)| {
         let own = of.scope(limit.scope)?;
-        (name == "*" || name == own).then_some(limit)
+        let of_stage = name.split_once(" in ").is_some_and(|(name, stage)| name == own && stage == of.stage);
+        (name == "*" || name == own || of_stage).then_some(limit)
     })
 }

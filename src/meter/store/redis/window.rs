@@ -56,15 +56,20 @@ pub(super) fn judged(limits: &Limits, attribution: &Attribution, asked: &Asked) 
             .to_string(),
         };
         let field = if limit.unit == Unit::Tokens { "t" } else { "c" };
-        let code = denial(limit, asked, 0, 0).code();
+        let code = denial(limit, asked, "0", 0).code();
         judged.push((*limit, [bucket, field.to_owned(), limit.most.to_string(), code]));
     }
     judged
 }
 
-/// How a limit is crossed; `total` is what is used and held of it together.
-pub(super) fn denial(limit: &Limit, asked: &Asked, total: u64, reserved: u64) -> Denial {
+/// How a limit is crossed; `total` is what is used and held of it together, or `unpriced` where
+/// `reserved` is the number of finished requests whose price is unknown.
+pub(super) fn denial(limit: &Limit, asked: &Asked, total: &str, reserved: u64) -> Denial {
     let Limit { window, scope, unit, most } = *limit;
+    if total == "unpriced" {
+        return Denial::UnpricedBefore { window, scope, requests: reserved };
+    }
+    let total = total.parse().unwrap_or(0_u64);
     let asked = match unit {
         Unit::Tokens => asked.tokens,
         Unit::Money => match asked.cost {
@@ -100,8 +105,9 @@ pub(super) fn index_key(day: u64) -> String {
     format!("requests:{}", calendar::window_ids(day).0)
 }
 
+/// The length tells where the provider's name ends: both may hold any sign.
 pub(super) fn experience_key(provider: &str, model: &str) -> String {
-    format!("experience:{provider}/{model}")
+    format!("experience:{}:{provider}/{model}", provider.len())
 }
 
 pub(super) fn cell_key(name: &str) -> String {

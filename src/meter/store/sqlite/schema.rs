@@ -99,8 +99,6 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
         Ok(_) => {}
     }
     let failed = |error| explain(path, busy, error);
-    let _turn =
-        turn::take(&path.with_extension("lock"), busy).map_err(|error| not_our_turn(path, busy, &error))?;
     let mut connection = connect(path, busy).map_err(failed)?;
     if connection.is_readonly(MAIN_DB).map_err(failed)? {
         return Err(StoreError::ReadOnly { path: path.to_path_buf() });
@@ -113,6 +111,8 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     match number("user_version").map_err(failed)? {
         VERSION => Ok(connection),
         1 => {
+            let _turn = turn::take(&path.with_extension("lock"), busy)
+                .map_err(|error| not_our_turn(path, busy, &error))?;
             from_1(&mut connection).map_err(failed)?;
             // Where an older program has the file open, it keeps its journal, which is as safe.
             let _ = keep_log(&connection);
@@ -135,6 +135,8 @@ fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     )?;
     connection.busy_timeout(busy)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // On macOS, fsync leaves what is written in the disk's own cache; elsewhere this changes nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
     Ok(connection)
 }
 

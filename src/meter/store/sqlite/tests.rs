@@ -82,7 +82,7 @@ fn ledger_and_directory_are_for_the_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state").join("hookgate");
-    open(&state).unwrap();
+    asked(&open(&state).unwrap()).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     assert_eq!(mode(&state.join("ledger.sqlite")), 0o600);
@@ -91,7 +91,7 @@ fn ledger_and_directory_are_for_the_user_alone() {
     // The log goes with the last connection.
     let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name());
     let names: std::collections::BTreeSet<_> = names.collect();
-    assert_eq!(names, ["ledger.lock", "ledger.sqlite"].map(Into::into).into());
+    assert_eq!(names, ["ledger.lock", "ledger.sqlite", "runs"].map(Into::into).into());
 }
 
 #[test]
@@ -212,6 +212,18 @@ fn a_full_disk_holds_nothing_and_works_again_once_there_is_room() {
     assert_eq!(store.ledger(0).unwrap(), []);
     let _: i64 = fill(pages + 1000).unwrap();
     assert_eq!(store.reserve(&request, &Limits::default()).unwrap(), Admission::Granted);
+}
+
+#[test]
+fn readers_do_not_wait_for_a_writer_that_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    asked(&open(directory.path()).unwrap()).unwrap();
+    let _stopped = turn::take(&directory.path().join("ledger.lock"), Duration::ZERO).unwrap();
+    let open = || SqliteStore::open_waiting(directory.path(), "r", Box::new(|| LATE), Duration::ZERO);
+    let store = open().unwrap();
+    assert_eq!(store.ledger(0).unwrap().len(), 1);
+    assert!(store.totals(&Attribution::default()).is_ok());
+    assert!(matches!(asked(&store), Err(StoreError::Locked { .. })));
 }
 
 #[cfg(unix)]
@@ -353,6 +365,27 @@ fn money_is_a_limit_of_its_own() {
     let outcomes: Vec<_> = budget.ledger(0).unwrap().into_iter().map(|row| row.outcome).collect();
     let told = ["ok", "budget:day", "unpriced", "released"].map(|outcome| Some(outcome.to_owned()));
     assert_eq!(outcomes, told);
+}
+
+#[test]
+fn what_was_used_at_an_unknown_price_is_not_taken_for_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // Before the user thought of a limit in money.
+    let earlier = budget(directory.path(), tokens(Window::Day, 1000));
+    earlier.reserve(&request_of(100)).unwrap().dispatch().unwrap();
+    let budget = budget(
+        directory.path(),
+        Limits::new(vec![limit(Window::Day, Unit::Money, PicoUsd::from_usd(9.0).0)]),
+    );
+    let denied = budget.reserve(&priced(1, Price::per_million(1.0, None, None, 1.0).unwrap())).err().unwrap();
+    assert_eq!(
+        denied.to_string(),
+        "the day's limit in money cannot be kept, since the price of 1 request in it is unknown: until the day ends, \
+         ask a model that costs nothing, or limit tokens alone"
+    );
+    assert!(budget.reserve(&priced(1, Price::local())).is_ok());
+    let outcomes: Vec<_> = budget.ledger(0).unwrap().into_iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes[1].as_deref(), Some("unpriced"));
 }
 
 #[test]
