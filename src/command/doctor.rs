@@ -123,6 +123,9 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
     }
+    if let Some(note) = &config.note {
+        list.warn("labels", note)?;
+    }
     match &config.consent {
         Consent::NotNeeded => list.ok("consent", "none is needed")?,
         Consent::Given => list.ok("consent", "given to what hookgate.toml asks for")?,

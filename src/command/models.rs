@@ -9,7 +9,7 @@ use crate::cli::{Hook, ListFormat, Models, ModelsAction};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::meter::breaker::{self, Admission, Breaker};
+use crate::meter::breaker::{self, Admission};
 use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::estimate;
 use crate::meter::price::PriceSource;
@@ -131,7 +131,7 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         model: endpoint.model.clone(),
         dialect: dialect(endpoint.dialect),
         base_url: endpoint.base_url.clone(),
-        local: endpoint.is_local(),
+        local: endpoint.stays_here(),
         key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
         problem: able.err().map(|problem| problem.to_string()),
         price: endpoint
@@ -148,13 +148,7 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         estimate_error: past
             .experience
             .get(&(endpoint.provider.clone(), endpoint.model.clone()))
-            .and_then(|seen| estimate::error(seen))
-            .map(|error| EstimateError {
-                requests: error.count as u64,
-                mean_percent: error.mean,
-                p95_percent: error.p95,
-                worst_percent: error.worst,
-            }),
+            .and_then(|seen| EstimateError::of(seen)),
     }
 }
 
@@ -232,31 +226,31 @@ fn test(
     };
     let tokenizer = Tokenizer::load();
     let payload = Payload::probe(&tokenizer);
-    let asked: Vec<_> = chosen.iter().map(|&name| (name, config.endpoint(name))).collect();
-    let most = asked.iter().filter_map(|(_, endpoint)| endpoint.as_ref().ok()).map(|endpoint| {
-        let request = render(&payload, endpoint, false, &tokenizer);
-        endpoint.with_margin(request.input_tokens) + request.max_output_tokens
-    });
-    let most: Vec<u64> = most.collect();
-    let most_tokens = most.iter().sum();
-    if format == ListFormat::Text {
-        out.write_all(before_trials(most.len(), most_tokens).as_bytes())?;
-        out.flush()?;
-    }
     let attribution = attribution(config);
     let limits = config.limits_of_user(&attribution);
     let budget = Budget::open(&config.store(), limits, attribution)?.with_lease(deadline + GRACE);
+    let asked = chosen.iter().map(|&name| {
+        let endpoint = config.endpoint(name).map(|mut endpoint| {
+            endpoint.learn(&budget);
+            endpoint
+        });
+        (name, endpoint)
+    });
+    let asked: Vec<_> = asked.collect();
+    let most = asked.iter().filter_map(|(name, endpoint)| {
+        let request = render(&payload, endpoint.as_ref().ok()?, false, &tokenizer);
+        Some((*name, request.reserved_input + request.max_output_tokens))
+    });
+    let most: Vec<(&str, u64)> = most.collect();
+    let most_tokens = most.iter().map(|(_, tokens)| tokens).sum();
+    if format == ListFormat::Text {
+        out.write_all(before_trials(&most).as_bytes())?;
+        out.flush()?;
+    }
     let mut trials = Vec::new();
     for (name, endpoint) in asked {
         let trial = match endpoint {
-            Ok(endpoint) => {
-                let cell = open_breaker(&budget, &endpoint)?;
-                let trial = try_out(&endpoint, &budget, deadline, &payload, &tokenizer);
-                if let Some(text) = cell.filter(|_| !trial.ok) {
-                    budget.update(&endpoint.breaker(), &mut |_, _| Some(text.clone()))?;
-                }
-                trial
-            }
+            Ok(endpoint) => try_out(&endpoint, &budget, deadline, &payload, &tokenizer),
             Err(problem) => {
                 let tier = &config.user.tiers[name];
                 let message = format!("the tier {problem}");
@@ -277,15 +271,6 @@ fn test(
     Ok(if is_well { ExitStatus::Allowed } else { ExitStatus::Blocked })
 }
 
-/// Closes the breaker, since whoever tries an endpoint wants to know whether it works now; gives what
-/// it was, for the case that it does not.
-fn open_breaker(budget: &Budget, endpoint: &Endpoint) -> Result<Option<String>, BudgetError> {
-    let name = endpoint.breaker();
-    let cell = budget.cells(&name)?.into_iter().find(|(cell, _)| *cell == name);
-    Breaker::new(budget, name).close()?;
-    Ok(cell.map(|(_, text)| text))
-}
-
 /// Asks as a hook would: paid for before it is sent, and validated against what was sent.
 fn try_out(
     endpoint: &Endpoint,
@@ -296,8 +281,8 @@ fn try_out(
 ) -> Trial {
     let request = render(payload, endpoint, false, tokenizer);
     let counted_input = Some(request.input_tokens);
-    let terms =
-        Terms { endpoint, because: "test", budget, raw_tokens: 0, deadline: Instant::now() + deadline };
+    let deadline = Instant::now() + deadline;
+    let terms = Terms { endpoint, because: "test", budget, raw_tokens: 0, deadline, by_hand: true };
     let answers = review(std::slice::from_ref(payload), std::slice::from_ref(&request), &terms);
     let trial = unanswered(&endpoint.tier, &endpoint.provider, &endpoint.model);
     match answers.into_iter().next() {

@@ -39,7 +39,8 @@ pub(super) fn execute(
         return Err(Error::Refused(message.to_owned()));
     }
     let repository = Repository::open(&environment.directory)?;
-    let mut options = Config::load(&repository, environment)?.options(args.hook)?;
+    let config = Config::load(&repository, environment)?;
+    let mut options = config.options(args.hook)?;
     let wanted = if args.all_files { Wanted::AllFiles } else { between(&args.scope) };
     if args.all_files {
         options.ask_nobody("all files were asked for: rules only");
@@ -51,6 +52,7 @@ pub(super) fn execute(
     let ranges = ranges(&repository, args.hook, wanted, remote)?;
     let mut reports = reports(&repository, ranges, Mode::Review, &mut options)?;
     for report in &mut reports {
+        report.notes.extend(config.note.clone());
         if args.all_files {
             report.notes.extend(gone(&options.rules, report));
         }

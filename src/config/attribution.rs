@@ -60,11 +60,12 @@ impl Labels {
 }
 
 /// The labels of a run: the repository's, over them the user's, over them those of `HOOKGATE_LABELS`.
+/// Where they are too many, the repository's give way, which is worth a note.
 pub(super) fn labels(
     repository: &Labels,
     user: &Labels,
     environment: &Environment,
-) -> Result<BTreeMap<String, String>, ConfigError> {
+) -> Result<(BTreeMap<String, String>, Option<String>), ConfigError> {
     let wrong = |message| ConfigError::Variable { name: LABELS, message };
     let written = environment.variable(LABELS).unwrap_or_default();
     let mut own = BTreeMap::new();
@@ -76,14 +77,26 @@ pub(super) fn labels(
         own.insert(name.trim().to_owned(), value.trim().to_owned());
     }
     let own = Labels::try_from(own).map_err(wrong)?;
-    let all = repository.clone().overridden_by(user.clone()).overridden_by(own);
     // Each source is within bounds by now, so this is about their number.
-    match Labels::try_from(all.0) {
-        Ok(labels) => Ok(labels.0),
-        Err(message) => {
-            Err(wrong(format!("with those of [labels] in the user's file and hookgate.toml, {message}")))
+    let mut labels = Labels::try_from(user.clone().overridden_by(own).0)
+        .map_err(|message| wrong(format!("with those of [labels] in your own file, {message}")))?
+        .0;
+    let mut left_out = Vec::new();
+    for (name, value) in &repository.0 {
+        if labels.contains_key(name) {
+            continue;
+        }
+        if labels.len() < MOST_LABELS {
+            labels.insert(name.clone(), value.clone());
+        } else {
+            left_out.push(format!("`{name}`"));
         }
     }
+    let note = (!left_out.is_empty()).then(|| {
+        let names = left_out.join(", ");
+        format!("[labels] of hookgate.toml: {names} left out, since a run has {MOST_LABELS} labels at most")
+    });
+    Ok((labels, note))
 }
 
 /// Who runs it: as the user's file says, or by the name of the account.
@@ -245,8 +258,9 @@ mod tests {
             Labels::try_from(labels.collect::<BTreeMap<_, _>>()).unwrap()
         };
         let labels = labels(&made(repository), &made(user), &environment(&[(LABELS, variable)]));
-        let labels = labels.map_err(|error| error.to_string())?;
-        Ok(labels.iter().map(|(name, value)| format!("{name}={value} ")).collect())
+        let (labels, note) = labels.map_err(|error| error.to_string())?;
+        let labels = labels.iter().map(|(name, value)| format!("{name}={value} ")).chain(note);
+        Ok(labels.collect::<String>())
     }
 
     #[test]
@@ -275,9 +289,15 @@ mod tests {
         let many: String = (0..16).map(|n| format!("n{n}=1,")).collect();
         assert!(of(&[], &[], &many).is_ok());
         assert_eq!(
-            of(&[("repository", "1")], &[], &many).unwrap_err(),
-            "HOOKGATE_LABELS: with those of [labels] in the user's file and hookgate.toml, 17 labels are too \
-             many: a run has 16 at most"
+            of(&[], &[("user", "1")], &many).unwrap_err(),
+            "HOOKGATE_LABELS: with those of [labels] in your own file, 17 labels are too many: a run has 16 at \
+             most"
         );
+        // A repository cannot stop its user's runs.
+        let said = of(&[("n1", "2"), ("repository", "1")], &[], &many).unwrap();
+        assert!(said.contains("n1=1 ") && !said.contains("repository=1"), "{said}");
+        assert!(said.ends_with(
+            "[labels] of hookgate.toml: `repository` left out, since a run has 16 labels at most"
+        ));
     }
 }

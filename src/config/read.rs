@@ -10,14 +10,18 @@ use serde::de::DeserializeOwned;
 use super::ConfigError;
 use super::file::{RepositoryFile, StoreSection, Tier, UserFile};
 use crate::check::baseline::Baseline;
+use crate::cli::Hook;
 use crate::meter::store::{AddressError, Password, Server};
-use crate::text::plain_message;
+use crate::text::{one_line, plain_message};
 
 /// The longest file that is read, in bytes. Configuration is written by hand.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// The longest baseline that is read, in bytes: a line of some hundred for each known finding.
 const BASELINE_LIMIT: u64 = 64 * SIZE_LIMIT;
+
+/// Characters of the longest name of a tier or a provider.
+const LONGEST_NAME: usize = 40;
 
 /// The text of a file; none where there is no file.
 ///
@@ -52,6 +56,12 @@ fn text_up_to(path: &Path, limit: u64) -> Result<Option<String>, ConfigError> {
 pub fn user_file(path: &Path, text: &str) -> Result<UserFile, ConfigError> {
     let file: UserFile = parse(path, text, |_| None)?;
     let inconsistent = |message| Err(ConfigError::Inconsistent { path: path.to_owned(), message });
+    for name in file.tiers.keys() {
+        plain_name(path, "[tiers]", name)?;
+    }
+    for name in file.providers.keys() {
+        plain_name(path, "[providers]", name)?;
+    }
     for (name, Tier { provider, .. }) in &file.tiers {
         if !file.providers.contains_key(provider) {
             return inconsistent(format!(
@@ -137,7 +147,33 @@ pub fn repository_file(path: &Path, text: &str, user_file: &Path) -> Result<Repo
         );
         return Err(ConfigError::Inconsistent { path: path.to_owned(), message });
     }
+    for hook in [Hook::PreCommit, Hook::PrePush] {
+        let section = file.hooks.section(hook);
+        let keys = [
+            ("tiers", section.tiers.as_deref().unwrap_or_default()),
+            ("escalate", section.escalate.as_slice()),
+        ];
+        for (key, names) in keys {
+            for name in names {
+                plain_name(path, &format!("[hooks.{}] {key}", hook.as_str()), name)?;
+            }
+        }
+    }
     Ok(file)
+}
+
+/// Refuses a name of a tier or a provider that is not plain. Such names stand in what a user consents
+/// to, where an escape sequence could hide a line, and in the ledger between colons.
+fn plain_name(path: &Path, place: &str, name: &str) -> Result<(), ConfigError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    let message = format!(
+        "{place}: `{}` cannot be a name here: expected 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, `.`, `_` and `-`",
+        one_line(name, 2 * LONGEST_NAME)
+    );
+    Err(ConfigError::Inconsistent { path: path.to_owned(), message })
 }
 
 /// The findings that a repository knows of and does not want to hear of; none where it keeps no file.

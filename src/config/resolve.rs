@@ -99,6 +99,8 @@ pub struct Config {
     name: String,
     branch: Option<String>,
     labels: BTreeMap<String, String>,
+    /// What a run is to say of how the files were read.
+    pub note: Option<String>,
     /// What `hookgate.local.toml` alone says of hooks.
     local_hooks: Hooks,
 }
@@ -120,17 +122,15 @@ pub enum Unusable {
     StepsUp(&'static str, &'static str),
 }
 
-/// How far a tier is from free and private. Nothing may take code a step up that was not told to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    /// What is not defined may be meant to be on this machine.
-    Undefined,
-    /// On this machine.
-    Here,
-    /// On another machine.
-    Away,
-    /// Too dear to stand in for others.
-    Premium,
+/// How far a tier is from private, and from cheap: one says nothing about the other. What is not
+/// defined may be meant to be both.
+#[derive(Clone, Copy, Default)]
+struct Reach {
+    is_defined: bool,
+    /// Whether what it is sent leaves this machine.
+    away: bool,
+    /// Whether it is too dear to stand in for others.
+    premium: bool,
 }
 
 impl Config {
@@ -148,7 +148,7 @@ impl Config {
         let local_hooks = local.hooks.clone();
         let asked = asked.overridden_by(local);
 
-        let labels = attribution::labels(&asked.labels, &user.labels, environment)?;
+        let (labels, note) = attribution::labels(&asked.labels, &user.labels, environment)?;
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -166,6 +166,7 @@ impl Config {
             name: repository.name(),
             branch: repository.branch(),
             labels,
+            note,
             local_hooks,
         })
     }
@@ -176,9 +177,10 @@ impl Config {
     /// Whatever is wrong with it; see [`ConfigError`].
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
-        let labels = attribution::labels(&Labels::default(), &user.labels, environment)?;
+        let (labels, note) = attribution::labels(&Labels::default(), &user.labels, environment)?;
         Ok(Self {
             labels,
+            note,
             prices: Prices::load(&state_directory),
             user,
             user_path,
@@ -327,12 +329,13 @@ impl Config {
         Endpoint { price, ..endpoint }
     }
 
-    /// What the user's file says that a model costs; where it says nothing, nothing on this machine,
-    /// and elsewhere what the price lists have for exactly this model at exactly this host.
+    /// What the user's file says that a model costs; where it says nothing, nothing if what it is sent
+    /// stays on this machine, and else what the price lists have for exactly this model at exactly
+    /// this host.
     fn price(&self, endpoint: &Endpoint) -> Option<Price> {
         match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),
-            None if endpoint.is_local() => Some(Price::local()),
+            None if endpoint.stays_here() => Some(Price::local()),
             None => {
                 let host = Endpoint::host(&endpoint.base_url)?;
                 Some(self.prices.as_ref().ok()?.get(&host, &endpoint.model)?.price)
@@ -387,19 +390,15 @@ impl Config {
         let names = tiers(section);
         let names = if failover == Failover::None { names.get(..1).unwrap_or_default() } else { &names };
         let mut tiers = Tiers::default();
-        let mut lowest = Step::Premium;
+        let mut earlier: Vec<Reach> = Vec::new();
         for (index, &tier) in names.iter().enumerate() {
             if names[..index].contains(&tier) {
                 continue;
             }
-            let step = self.step(tier);
-            let endpoint = match self.usable(tier)? {
-                Ok(_) if failover == Failover::Same && step > lowest.max(Step::Here) => {
-                    Err(Unusable::stepping_up(step, lowest))
-                }
-                endpoint => endpoint,
-            };
-            lowest = lowest.min(step);
+            let reach = self.reach(tier);
+            let step = reach.step_up(&earlier).filter(|_| failover == Failover::Same);
+            let endpoint = self.usable(tier)?.and_then(|endpoint| step.map_or(Ok(endpoint), Err));
+            earlier.push(reach);
             match endpoint {
                 Ok(endpoint) => tiers.asked.push(endpoint),
                 Err(because) => tiers.skip(tier, &because),
@@ -436,13 +435,10 @@ impl Config {
         }
     }
 
-    fn step(&self, tier: &str) -> Step {
-        match self.tier(tier) {
-            None => Step::Undefined,
-            Some((Tier { premium: true, .. }, _)) => Step::Premium,
-            Some((model, provider)) if self.described(tier, model, provider).is_local() => Step::Here,
-            Some(_) => Step::Away,
-        }
+    fn reach(&self, tier: &str) -> Reach {
+        let Some((model, provider)) = self.tier(tier) else { return Reach::default() };
+        let away = !self.described(tier, model, provider).stays_here();
+        Reach { is_defined: true, away, premium: model.premium }
     }
 
     /// The limits that the user's file sets to a run that belongs to no hook.
@@ -533,18 +529,18 @@ impl Config {
     }
 }
 
-impl Unusable {
-    fn stepping_up(step: Step, lowest: Step) -> Self {
-        let what = match step {
-            Step::Premium => "is premium",
-            _ => "would send code off this machine",
+impl Reach {
+    /// Where it goes farther than one of the `earlier` tiers.
+    fn step_up(self, earlier: &[Self]) -> Option<Unusable> {
+        let is_above = |below: fn(&Self) -> bool, what, not| {
+            let is_undefined = |it: &Self| !it.is_defined;
+            let before = if earlier.iter().any(is_undefined) { "is not defined" } else { not };
+            earlier.iter().any(below).then_some(Unusable::StepsUp(what, before))
         };
-        let before = match (step, lowest) {
-            (_, Step::Undefined) => "is not defined",
-            (Step::Premium, _) => "is not",
-            _ => "would not",
-        };
-        Self::StepsUp(what, before)
+        let dearer = || self.premium.then(|| is_above(|it| !it.premium, "is premium", "is not"));
+        let farther =
+            || self.away.then(|| is_above(|it| !it.away, "would send code off this machine", "would not"));
+        dearer().flatten().or_else(|| farther().flatten())
     }
 }
 

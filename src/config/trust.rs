@@ -103,7 +103,8 @@ impl Capabilities {
             }
             if let Some(tier) = &asked.escalate {
                 lines.push(format!(
-                    "{hook}: send code that a tier is unsure of to your tier `{tier}` too, also off this machine"
+                    "{hook}: send code that a tier is unsure of to your tier `{tier}` too, even if that one is not on \
+                     this machine, or is premium"
                 ));
             }
             if asked.required {

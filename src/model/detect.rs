@@ -198,7 +198,7 @@ impl<'l> Interview<'l> {
                 },
                 // Models of Ollama's cloud are listed like those of the disk.
                 elsewhere: tag["remote_host"].as_str().is_some_and(|host| !host.is_empty())
-                    || model.ends_with("cloud"),
+                    || super::is_of_ollamas_cloud(&model),
                 name: model,
             });
         }

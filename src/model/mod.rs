@@ -162,10 +162,19 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is on this machine: nothing leaves it, and no proxy stands between.
+    /// Whether its address is on this machine, so that no proxy stands between. Who listens there may
+    /// pass on what it is sent: see [`Self::stays_here`].
     #[must_use]
     pub fn is_local(&self) -> bool {
         http::Address::parse(&self.base_url).is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether nothing that it is sent leaves this machine, as far as the user's file tells: a gateway
+    /// relays, and so does Ollama what its cloud serves.
+    #[must_use]
+    pub fn stays_here(&self) -> bool {
+        let relays = self.gateway || (self.dialect == Dialect::Ollama && is_of_ollamas_cloud(&self.model));
+        self.is_local() && !relays
     }
 
     /// Measured tokens to tokens that this endpoint may count: hookgate counts with the tokenizer of
@@ -217,6 +226,12 @@ impl Endpoint {
     pub fn name(&self) -> ModelName {
         ModelName { tier: self.tier.clone(), provider: self.provider.clone(), name: self.model.clone() }
     }
+}
+
+/// Whether Ollama serves a model of this name from its cloud: `gpt-oss:120b-cloud`, `glm-4.6:cloud`
+/// (<https://docs.ollama.com/cloud>).
+fn is_of_ollamas_cloud(model: &str) -> bool {
+    model.to_ascii_lowercase().ends_with("cloud")
 }
 
 /// A provider's key. Never shown.

@@ -10,7 +10,7 @@ use super::Options;
 use crate::check::finding::Finding;
 use crate::meter::Window;
 use crate::meter::budget::Budget;
-use crate::meter::price::{Price, PriceSource};
+use crate::meter::price::PriceSource;
 use crate::model::Endpoint;
 use crate::model::prompt::{Request, most, overhead, render};
 use crate::model::recall::Memory;
@@ -23,7 +23,7 @@ use crate::payload::tokenizer::Tokenizer;
 use crate::payload::{Block, Payload, UnitRef};
 use crate::report::turn::Turn;
 use crate::report::{Answer, Barrier, Mode, Report};
-use crate::tokens::Grouped;
+use crate::tokens::{Grouped, PicoUsd};
 
 /// How long after its deadline a run that is stuck may hold its reservations.
 const GRACE: Duration = Duration::from_secs(30);
@@ -75,8 +75,7 @@ pub(super) fn ask(
                 said: BTreeMap::new(),
                 doubts: Vec::new(),
                 invented: 0,
-                is_cost_reported: false,
-                price: endpoint.price,
+                dearest: None,
             };
             run.finish(round);
             report.charge(&budget);
@@ -222,10 +221,8 @@ struct Run<'a> {
     doubts: Vec<Doubt>,
     /// Claims of models about what they were not sent.
     invented: usize,
-    /// Whether a provider said what it asks.
-    is_cost_reported: bool,
-    /// The price of whoever answered last.
-    price: Option<Price>,
+    /// What the dearest turn that was charged has cost, and who says so.
+    dearest: Option<(PicoUsd, Option<PriceSource>)>,
 }
 
 impl Run<'_> {
@@ -254,10 +251,10 @@ impl Run<'_> {
             sent.extend(tried);
         }
         let (payloads, requests): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        self.report.expect(&payloads, &most(&requests), self.price.as_ref());
-        if self.is_cost_reported {
-            self.report.totals.price_source = Some(PriceSource::Reported);
-        }
+        // Nothing was charged where nobody was asked: then it is the first one's price that would be.
+        let source = self.report.totals.price_source;
+        self.report.expect(&payloads, &most(&requests), None);
+        self.report.totals.price_source = self.dearest.map_or(source, |(_, source)| source);
         self.report.requests = requests.into_iter().map(|request| request.body).collect();
         if self.invented > 0 {
             let note = format!("claims of the model about what it was not sent, dropped: {}", self.invented);
@@ -322,7 +319,10 @@ impl Run<'_> {
             budget: self.budget,
             raw_tokens: raw_tokens.unwrap_or(0),
             deadline: until,
+            by_hand: false,
         };
+        let before = self.budget.run_totals();
+        let mut source = endpoint.price.map(|price| price.source);
         let answers = review(&payloads, &requests, &terms);
         if let Some(memory) = self.memory.as_mut() {
             memory.keep(endpoint, doubts, &payloads, &answers, &self.report.changes, &self.desk.redactor);
@@ -335,7 +335,9 @@ impl Run<'_> {
                 Answer::Reviewed { mut findings, dropped, unsure, usage, .. } => {
                     self.invented += dropped;
                     self.report.totals.output_tokens += usage.output;
-                    self.is_cost_reported |= usage.reported_cost.is_some();
+                    if usage.reported_cost.is_some() {
+                        source = Some(PriceSource::Reported);
+                    }
                     reviewed.extend(units);
                     let is_unsure = |block: &&Block| doubts && unsure.contains(&block.number);
                     for block in payload.blocks().iter().filter(is_unsure) {
@@ -356,8 +358,17 @@ impl Run<'_> {
                 }
             }
         }
-        if !reviewed.is_empty() {
-            self.price = endpoint.price;
+        if let (Ok(before), Ok(after)) = (before, self.budget.run_totals())
+            && after.used > before.used
+        {
+            // What nobody knows the price of may be the dearest of all.
+            let (cost, source) = match after.cost.zip(before.cost) {
+                Some((after, before)) => (PicoUsd(after.0.saturating_sub(before.0)), source),
+                None => (PicoUsd(u64::MAX), None),
+            };
+            if self.dearest.is_none_or(|(dearest, _)| cost > dearest) {
+                self.dearest = Some((cost, source));
+            }
         }
         if let Some(turn) = self.report.turns.last_mut() {
             turn.reviewed = reviewed.len();

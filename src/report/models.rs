@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::text::{BOLD, DIM, GREEN, RED, YELLOW};
+use crate::meter::estimate;
+use crate::meter::store::Experience;
 use crate::text::one_line;
 use crate::tokens::{Count, Grouped, PicoUsd};
 
@@ -106,12 +108,26 @@ impl Requests {
 pub struct EstimateError {
     /// Requests that it was learned from.
     pub requests: u64,
-    /// The mean, with its sign: above zero, too little was counted.
+    /// The mean, with its sign: above zero, too much was counted.
     pub mean_percent: f64,
     /// Nineteen of twenty were not further off, in either direction.
     pub p95_percent: f64,
     /// The furthest.
     pub worst_percent: f64,
+}
+
+impl EstimateError {
+    /// Compares what was counted with what was reported; none where there is nothing to compare.
+    #[must_use]
+    pub fn of(experience: &[Experience]) -> Option<Self> {
+        let error = estimate::error(experience)?;
+        Some(Self {
+            requests: error.count as u64,
+            mean_percent: error.mean,
+            p95_percent: error.p95,
+            worst_percent: error.worst,
+        })
+    }
 }
 
 /// A model server that answers on this machine.
@@ -302,7 +318,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
             out,
             "  counts {:.1} % {} on average, p95 {:.1} %, worst {:.1} % off ({})",
             error.mean_percent.abs(),
-            if error.mean_percent > 0.0 { "too low" } else { "too high" },
+            if error.mean_percent > 0.0 { "too high" } else { "too low" },
             error.p95_percent,
             error.worst_percent,
             count(error.requests, "request")
@@ -397,11 +413,17 @@ pub fn servers_json(
     serde_json::to_string(&Document { version: VERSION, user_file, servers, lines })
 }
 
-/// What a trial takes at the most, said before it.
+/// What trials take at the most, said before them: of each tier the tokens that are reserved.
 #[must_use]
-pub fn before_trials(requests: usize, most_tokens: u64) -> String {
-    let requests = Count(requests, "small request");
-    format!("{DIM}sending {requests}, {} tokens at the most{DIM:#}\n", Grouped(most_tokens))
+pub fn before_trials(most: &[(&str, u64)]) -> String {
+    let requests = Count(most.len(), "small request");
+    if most.is_empty() {
+        return format!("{DIM}sending {requests}{DIM:#}\n");
+    }
+    let each = most.iter().map(|(tier, tokens)| format!("{} to {}", Grouped(*tokens), shown(tier)));
+    let each: Vec<_> = each.collect();
+    let again = "as many again for one that has to be sent once more";
+    format!("{DIM}sending {requests}, tokens at the most: {}; {again}{DIM:#}\n", each.join(", "))
 }
 
 /// Renders a trial for people.

@@ -282,13 +282,13 @@ mod tests {
         insta::assert_snapshot!(text, @r#"
         tier   model                            input    cached     write    output  USD per million tokens
         local  ollama/qwen2.5-coder:7b              0         0         0         0  local
-        cheap  anthropic/claude-haiku-5-5         0.1      0.01     0.125       0.5  embedded 2026-10-07
+        cheap  anthropic/claude-haiku-5-5         0.1      0.01     0.125       0.5  embedded 2026-11-12
                prompts above 100,000 tokens       0.5                           2.5
         odd    corp/m                             2.5       2.5       2.5        10  user
                not believed: the price `cache_write` (60) is not between `input` (2.5) and twice that
         else   somewhere/x                    unknown                                name it in [prices."somewhere/x"] of your file
 
-        list of 2026-10-07: the providers' own price lists, standard tier; of prices by time of day, the dearest
+        list of 2026-11-12: LiteLLM 1.109.1, model_prices_and_context_window.json
         it is 94 days old; `hookgate prices update FILE` takes LiteLLM's model_prices_and_context_window.json of today
         "#);
     }
@@ -301,6 +301,6 @@ mod tests {
         assert_eq!((tier(0, "input"), tier(0, "price_source")), (0.0.into(), "local".into()));
         assert_eq!((tier(1, "cached_input"), tier(1, "cache_write")), (0.01.into(), 0.125.into()));
         assert_eq!((tier(3, "input"), tier(3, "price_source")), (().into(), "unknown".into()));
-        assert_eq!(value["list"]["date"], "2026-10-07");
+        assert_eq!(value["list"]["date"], "2026-11-12");
     }
 }

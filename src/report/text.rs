@@ -13,6 +13,7 @@ use crate::check::finding::Severity;
 use crate::check::pack::RuleSet;
 use crate::payload::UnitRef;
 use crate::payload::route::{Reason, Route};
+use crate::text::one_line;
 use crate::tokens::{Count, Grouped};
 
 pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
@@ -20,6 +21,9 @@ pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 pub(super) const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+
+/// Characters that are shown of a branch or a repository.
+const WORDS: usize = 120;
 
 /// Places that are named of those that were not reviewed for one reason.
 const GAPS: usize = 20;
@@ -58,13 +62,10 @@ fn review(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) -> 
 
 fn preview(out: &mut String, report: &Report, rules: &RuleSet, verbose: bool) -> fmt::Result {
     let attribution = &report.attribution;
-    let branch = attribution.branch.as_deref().unwrap_or("detached HEAD");
+    let branch = one_line(attribution.branch.as_deref().unwrap_or("detached HEAD"), WORDS);
+    let repository = one_line(&attribution.repository, WORDS);
     let (files, units) = (Count(report.changes.len(), "file"), Count(report.unit_count(), "unit"));
-    writeln!(
-        out,
-        "{BOLD}{}{BOLD:#} of {} on {branch}: {files}, {units}",
-        attribution.hook, attribution.repository
-    )?;
+    writeln!(out, "{BOLD}{}{BOLD:#} of {repository} on {branch}: {files}, {units}", attribution.hook)?;
     receipt(out, report)?;
     findings(out, report, rules, verbose)?;
     if verbose {

@@ -103,7 +103,14 @@ pub(super) fn lines(out: &mut String, report: &Report) -> fmt::Result {
         } else if turn.because.starts_with("failover:") {
             let before = report.turns.iter().find(|other| other.model.tier == from);
             let why = before.and_then(|turn| turn.trouble.as_deref()).unwrap_or("no answer");
-            writeln!(out, "hookgate: `{tier}` was asked about {units} in place of `{from}`: {why}")?;
+            // Without an answer it may not have been asked at all: its breaker was open, or a limit near.
+            match turn.reviewed {
+                0 => writeln!(
+                    out,
+                    "hookgate: `{tier}` gave no answer about {units} in place of `{from}` either: {trouble}"
+                )?,
+                _ => writeln!(out, "hookgate: `{tier}` was asked about {units} in place of `{from}`: {why}")?,
+            }
         }
     }
     Ok(())

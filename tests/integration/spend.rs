@@ -23,7 +23,8 @@ fn configure(repo: &Repo, provider: &Provider, more: &str) {
     repo.configure_user(&format!(
         "user = \"ada\"\nteam = \"core\"\n{more}\n\
          [providers.here]\ndialect = \"openai\"\nbase_url = \"{base_url}\"\ngateway = true\n\
-         [tiers]\nlocal = {{ provider = \"here\", model = \"tiny\" }}\n"
+         [tiers]\nlocal = {{ provider = \"here\", model = \"tiny\" }}\n\
+         [prices.\"here/tiny\"]\ninput = 0\noutput = 0\n"
     ));
 }
 

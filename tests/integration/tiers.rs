@@ -293,6 +293,21 @@ fn money_that_is_spent_does_not_stop_a_free_tier() {
     assert_eq!(ledger(&repo).0, ["dear first budget:day", "local failover:dear:budget:day ok"]);
 }
 
+#[test]
+fn a_free_answer_does_not_hide_where_the_price_of_a_paid_one_comes_from() {
+    for reply in [Reply::status(500, ""), Reply::text("Sure! Looks fine.")] {
+        let (first, second) = (Provider::always(reply), Provider::always(Reply::nothing()));
+        let tiers = [("dear", first.base_url()), ("local", second.base_url())];
+        let repo =
+            repo(&tiers.each_ref().map(|(name, url)| (*name, url.as_str())), "tiers = [\"dear\", \"local\"]");
+        let user = std::fs::read_to_string(repo.config_file()).unwrap();
+        repo.configure_user(&(user + "[prices.\"at-dear/model-dear\"]\ninput = 2.0\noutput = 8.0\n"));
+        let totals = run(&repo)["totals"].clone();
+        assert!(totals["cost_usd"].as_f64().unwrap() > 0.0, "{totals:#}");
+        assert_eq!(totals["price_source"], "user", "{totals:#}");
+    }
+}
+
 /// Says a finding on the first function, and is unsure of the second.
 fn unsure() -> Reply {
     let text = json!({ "findings": [finding("1:2", TOTAL), finding("2:6", MEAN)], "unsure": [2] });
@@ -393,7 +408,7 @@ fn whom_doubts_go_to_needs_consent() {
     let said = repo.hookgate(["trust"]).expect(3).stdout;
     assert!(
         said.contains(
-            "+ pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine"
+            "+ pre-commit: send code that a tier is unsure of to your tier `dear` too, even if that one is not on this machine, or is premium"
         ),
         "{said}"
     );

@@ -1,4 +1,5 @@
 use super::*;
+use crate::meter::price::PriceSource;
 use crate::meter::{Unit, Window};
 use crate::tokens::PicoUsd;
 use std::collections::HashMap;
@@ -322,12 +323,18 @@ base_url = "https://models.example.org/v1"
 dialect = "openai"
 base_url = "https://keyed.example.org/v1"
 api_key_env = "KEY_OF_TEST"
+[providers.own]
+dialect = "openai"
+base_url = "http://localhost:4000/v1"
+gateway = true
 [tiers]
 local = { provider = "here", model = "m" }
 big = { provider = "here", model = "b", premium = true }
 remote = { provider = "away", model = "n" }
 dear = { provider = "away", model = "d", premium = true }
 keyed = { provider = "keyed", model = "k" }
+relay = { provider = "own", model = "r" }
+cloud = { provider = "here", model = "gpt-oss:120b-cloud" }
 "#;
 
 /// The tiers that a hook asks, and those that it passes over with the reason.
@@ -349,6 +356,13 @@ fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
         (&["remote", "dear", "local", "big"], &["remote", "local"], &["remote", "dear", "local", "big"]),
         (&["dear", "remote", "local"], &["dear", "remote", "local"], &["dear", "remote", "local"]),
         (&["dear", "big"], &["dear", "big"], &["dear", "big"]),
+        // To be dear is one thing, and to be elsewhere another.
+        (&["big", "remote"], &["big"], &["big", "remote"]),
+        (&["big", "dear", "local"], &["big", "local"], &["big", "dear", "local"]),
+        // At an address of this machine, and not on it.
+        (&["local", "relay"], &["local"], &["local", "relay"]),
+        (&["local", "cloud"], &["local"], &["local", "cloud"]),
+        (&["remote", "cloud", "relay"], &["remote", "cloud", "relay"], &["remote", "cloud", "relay"]),
         // What is not there might have been meant to be on this machine.
         (&["gone", "local", "remote"], &["local"], &["local", "remote"]),
         (&["gone", "remote"], &[], &["remote"]),
@@ -363,6 +377,44 @@ fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
         let none = asked(&format!("tiers = {tiers:?}\nfailover = \"none\"")).0;
         assert!(none.len() <= 1 && none.iter().all(|tier| tier == tiers[0]), "{tiers:?}: {none:?}");
     }
+}
+
+#[test]
+fn names_that_a_terminal_would_obey_are_no_names() {
+    let error = |user: &str, repository: &str| {
+        let place = Place::new(Some(user)).with(REPOSITORY_FILE, repository);
+        place.load().unwrap_err().to_string()
+    };
+    let long = "x".repeat(41);
+    for name in ["a\\u001b[2K", "local:open", "a b", "", "a\\nb", "näher", &long] {
+        for key in [format!("tiers = [\"{name}\"]"), format!("escalate = \"{name}\"")] {
+            let text = format!("[hooks.pre-push]\n{key}\n");
+            let said = error("", &text);
+            let place = format!("hookgate.toml: [hooks.pre-push] {}", key.split(' ').next().unwrap());
+            assert!(said.contains(&place) && said.contains("cannot be a name"), "{said}");
+            assert!(!said.contains(crate::text::is_unprintable), "{said:?}");
+        }
+        let user =
+            format!("[providers.\"{name}\"]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n");
+        assert!(error(&user, "").contains("config.toml: [providers]: "), "{name}");
+        let user = format!(
+            "[providers.p]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n[tiers]\n\"{name}\" = {{ provider = \"p\", model = \"m\" }}\n"
+        );
+        assert!(error(&user, "").contains("config.toml: [tiers]: "), "{name}");
+    }
+    let fits = format!("[hooks.pre-commit]\ntiers = [\"A.b_c-9\", \"{}\"]\n", &long[1..]);
+    assert!(Place::new(None).with(REPOSITORY_FILE, &fits).load().is_ok());
+}
+
+#[test]
+fn only_what_stays_on_this_machine_is_free_without_a_word() {
+    let config = Place::new(Some(THREE)).load().unwrap();
+    let source = |tier: &str| PriceSource::of(config.endpoint(tier).unwrap().price.as_ref());
+    assert_eq!(["local", "big"].map(source), ["local", "local"]);
+    assert_eq!(["relay", "cloud", "remote"].map(source), ["unknown", "unknown", "unknown"]);
+    let priced = format!("{THREE}\n[prices.\"own/r\"]\ninput = 1\noutput = 2\n");
+    let config = Place::new(Some(&priced)).load().unwrap();
+    assert_eq!(PriceSource::of(config.endpoint("relay").unwrap().price.as_ref()), "user");
 }
 
 #[test]
@@ -415,7 +467,7 @@ fn to_go_farther_or_to_escalate_is_a_capability() {
     insta::assert_snapshot!(all.lines().join("\n"), @"
     pre-commit: send changed code to your tier `local`, else `remote`
     pre-commit: where one of these tiers gives no answer, send changed code to the next one even if that one is not on this machine, or is premium
-    pre-commit: send code that a tier is unsure of to your tier `dear` too, also off this machine
+    pre-commit: send code that a tier is unsure of to your tier `dear` too, even if that one is not on this machine, or is premium
     pre-commit: refuse changes that no model could review
     ");
     // A record of it can be read back.

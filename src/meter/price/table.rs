@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{LongPrompt, Price, PriceError, PriceSource, litellm};
 use crate::meter::make_private;
+use crate::text::{is_unprintable, one_line};
 use crate::tokens::PicoUsd;
+
+/// Characters of the longest id, and of what is shown of a list's own words.
+const WORDS: usize = 120;
 
 /// The name of the user's list in the state directory.
 const FILE: &str = "prices.json";
@@ -134,6 +138,12 @@ pub(super) struct WrittenLong {
     pub(super) output: f64,
 }
 
+/// Whether a host or a model may be called so: it is shown on a terminal.
+fn is_id(id: &str) -> bool {
+    let is_graphic = |it: char| !it.is_whitespace() && !is_unprintable(it);
+    (1..=WORDS).contains(&id.chars().count()) && id.chars().all(is_graphic)
+}
+
 impl WrittenPrice {
     /// What is believed of it.
     fn lint(&self) -> Result<Listed, PriceError> {
@@ -235,9 +245,18 @@ impl Table {
     ) -> (Self, Lint) {
         let mut lint = Lint::default();
         let mut prices: BTreeMap<String, BTreeMap<String, Listed>> = BTreeMap::new();
+        let source = one_line(&source, WORDS);
         for (host, models) in written {
-            for (model, written) in models {
-                let name = format!("{host}/{model}");
+            for (model, mut written) in models {
+                // What is dropped is named, too.
+                let name = one_line(&format!("{host}/{model}"), WORDS);
+                if ![&host, &model].into_iter().chain(&written.also).all(|id| is_id(id)) {
+                    let why =
+                        "an id is made of 1 to 120 characters that a terminal shows, without white space";
+                    lint.dropped.push((name, why.to_owned()));
+                    continue;
+                }
+                written.suspect = written.suspect.map(|suspect| one_line(&suspect, 2 * WORDS));
                 match written.lint() {
                     Ok(mut listed) => {
                         listed.price.source = of(date);

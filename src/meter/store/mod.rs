@@ -7,6 +7,7 @@
 
 pub mod sqlite;
 pub(crate) mod redis;
+mod turn;
 #[cfg(test)]
 mod properties;
 

@@ -8,6 +8,7 @@
 
 mod about;
 mod fault;
+mod ledger;
 pub(crate) mod link;
 mod memory;
 mod row;
@@ -17,7 +18,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -261,13 +262,13 @@ impl RedisStore {
     fn on_the_day(
         &self,
         mut step: impl FnMut(&Day) -> Result<Vec<String>, StoreError>,
-    ) -> Result<(Day, Vec<String>), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         for _ in 0..TRIES {
             let day = Day::of(self.time.load(Ordering::Relaxed));
             let reply = step(&day)?;
             match &reply[..] {
                 [tag, now] if tag == "day" => self.time.store(number(Some(now)), Ordering::Relaxed),
-                _ => return Ok((day, reply)),
+                _ => return Ok(reply),
             }
         }
         Err(self.failed(Fault::Contended))
@@ -303,10 +304,9 @@ impl RedisStore {
         let asked = Asked::of(request);
         let judged = judged(limits, request.attribution, &asked);
         let kept = self.kept();
-        let mut buckets = Vec::new();
-        let (_, reply) = self.on_the_day(|day| {
-            buckets = bucket_names(&self.run, request.attribution, day);
-            let names = ["root", "open", "days"].map(str::to_owned).into_iter();
+        let reply = self.on_the_day(|day| {
+            let buckets = bucket_names(&self.run, request.attribution, day);
+            let names = ["root", "open", "begun", "days"].map(str::to_owned).into_iter();
             let names =
                 names.chain([request_key(request.id), index_key(day.start)]).chain(buckets.iter().cloned());
             let keys = self.keys(&names.collect::<Vec<_>>());
@@ -329,6 +329,8 @@ impl RedisStore {
             self.call(&script::RESERVE, &keys, &arguments)
         })?;
         let time = if reply.get(3).is_some_and(|word| word == "granted") { number(reply.get(4)) } else { 0 };
+        // It may be held since the day before, where the answer was lost over midnight.
+        let buckets = bucket_names(&self.run, request.attribution, &Day::of(time));
         Ok((Held { is_sent: false, time, row, buckets }, reply))
     }
 
@@ -339,7 +341,7 @@ impl RedisStore {
             buckets.cmd("HGET").arg(self.key(&request_key(id))).arg("buckets");
         }
         let buckets: Vec<Option<String>> = self.link().commands(&buckets)?;
-        let mut names = vec!["root".to_owned(), "open".to_owned()];
+        let mut names = ["root", "open", "begun"].map(str::to_owned).to_vec();
         let mut arguments = Vec::new();
         for (id, buckets) in ids.iter().zip(buckets) {
             let buckets: Vec<String> =
@@ -387,7 +389,7 @@ impl Store for RedisStore {
     }
 
     fn dispatch(&self, id: &str, lease: Duration) -> Result<(), StoreError> {
-        let keys = self.keys(&["root".to_owned(), "open".to_owned(), request_key(id)]);
+        let keys = self.keys(&["root", "open", "begun", &request_key(id)].map(str::to_owned));
         let arguments = [id.to_owned(), ms(lease).to_string(), nonce()];
         let reply = self.call(&script::DISPATCH, &keys, &arguments)?;
         self.transition(id, "dispatched", &reply)?;
@@ -406,7 +408,7 @@ impl Store for RedisStore {
         let is_experience =
             is_whole && usage.source == UsageSource::Reported && usage.input > 0 && counted > 0;
         let day = Day::of(held.time);
-        let names = ["root", "open", "days"].map(str::to_owned).into_iter();
+        let names = ["root", "open", "begun", "days"].map(str::to_owned).into_iter();
         let names = names.chain([request_key(id), index_key(day.start), experience_key(&provider, &model)]);
         let keys = self.keys(&names.chain(held.buckets.iter().cloned()).collect::<Vec<_>>());
         let optional = |amount: Option<u64>| amount.map_or_else(String::new, |amount| amount.to_string());
@@ -435,7 +437,7 @@ impl Store for RedisStore {
 
     fn release(&self, id: &str) -> Result<(), StoreError> {
         let held = self.held(id)?;
-        let names = ["root".to_owned(), "open".to_owned(), request_key(id)];
+        let names = ["root", "open", "begun", &request_key(id)].map(str::to_owned);
         let keys = self.keys(&names.into_iter().chain(held.buckets).collect::<Vec<_>>());
         let reply = self.call(&script::RELEASE, &keys, &[id.to_owned()])?;
         self.transition(id, "released", &reply)?;
@@ -444,18 +446,16 @@ impl Store for RedisStore {
     }
 
     fn reap(&self) -> Result<u64, StoreError> {
-        let reply = self.call(&script::LOOK, &[self.key("root")], &[])?;
-        let now = reply.get(3).cloned().unwrap_or_default();
-        let mut expired = redis::cmd("ZRANGEBYSCORE");
-        expired.arg(self.key("open")).arg("-inf").arg(now).arg("LIMIT").arg(0).arg(64);
+        let keys = self.keys(&["root", "open", "begun"].map(str::to_owned));
         let mut resolved = 0;
         // As many as there may be; what is left after that is resolved by others, or next time.
         for _ in 0..TRIES / 64 {
-            let ids: Vec<String> = self.link().command(&expired)?;
-            if ids.is_empty() {
-                break;
+            let reply = self.call(&script::OVER, &keys, &[])?;
+            match &reply[..] {
+                [tag] if tag == "abandoned" => break,
+                [tag, ids @ ..] if tag == "abandoned" => resolved += self.resolve(ids)?,
+                _ => return Err(self.unexpected(&reply)),
             }
-            resolved += self.resolve(&ids)?;
         }
         Ok(resolved)
     }
@@ -469,7 +469,7 @@ impl Store for RedisStore {
     }
 
     fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError> {
-        let (_, reply) = self.on_the_day(|day| {
+        let reply = self.on_the_day(|day| {
             let names = std::iter::once("root".to_owned()).chain(bucket_names(&self.run, attribution, day));
             let keys = self.keys(&names.collect::<Vec<_>>());
             self.call(&script::LOOK, &keys, &[day.start.to_string(), day.end.to_string()])
@@ -495,36 +495,7 @@ impl Store for RedisStore {
     }
 
     fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError> {
-        self.call(&script::LOOK, &[self.key("root")], &[])?;
-        let mut days = redis::cmd("ZRANGEBYSCORE");
-        days.arg(self.key("days")).arg(since - since % DAY_MS).arg("+inf");
-        let days: Vec<u64> = self.link().command(&days)?;
-        let mut indices = redis::pipe();
-        for day in days {
-            indices.cmd("ZRANGEBYSCORE").arg(self.key(&index_key(day))).arg(since).arg("+inf");
-        }
-        if indices.is_empty() {
-            return Ok(Vec::new());
-        }
-        let members: Vec<Vec<String>> = self.link().commands(&indices)?;
-        let mut met = HashSet::new();
-        let ids: Vec<&str> =
-            members.iter().flatten().filter_map(|member| Some(member.split_once(':')?.1)).collect();
-        let ids: Vec<&str> = ids.into_iter().filter(|&id| met.insert(id)).collect();
-        let mut rows = Vec::with_capacity(ids.len());
-        for some in ids.chunks(500) {
-            let mut hashes = redis::pipe();
-            for id in some {
-                hashes.cmd("HGETALL").arg(self.key(&request_key(id)));
-            }
-            let hashes: row::Hashes = self.link().commands(&hashes)?;
-            for (id, hash) in some.iter().zip(hashes).filter(|(_, hash)| !hash.is_empty()) {
-                let row = row::ledger_row(id, &hash);
-                let damaged = || self.failed(Fault::Damaged(format!("request {id} is no row")));
-                rows.push(row.ok_or_else(damaged)?);
-            }
-        }
-        Ok(rows)
+        self.rows(since)
     }
 
     fn experience(&self, provider: &str, model: &str, most: usize) -> Result<Vec<Experience>, StoreError> {
@@ -546,10 +517,13 @@ impl Store for RedisStore {
         cell: &str,
         change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
     ) -> Result<(), StoreError> {
-        let keys = self.keys(&["root".to_owned(), "cells".to_owned(), cell_key(cell)]);
+        let keys = || {
+            let ticket = format!("ticket:{}", nonce());
+            self.keys(&["root", "cells", &cell_key(cell), &ticket].map(str::to_owned))
+        };
         let named = [cell.to_owned(), self.kept()];
         let read = [&named[..], &["read".to_owned()]].concat();
-        let mut reply = self.call(&script::UPDATE, &keys, &read)?;
+        let mut reply = self.call(&script::UPDATE, &keys(), &read)?;
         for _ in 0..TRIES {
             let [tag, now, is_there, text] = &reply[..] else { return Err(self.unexpected(&reply)) };
             if tag != "found" {
@@ -558,7 +532,7 @@ impl Store for RedisStore {
             let text = (is_there == "1").then_some(text.as_str());
             let Some(new) = change(number(Some(now)), text) else { return Ok(()) };
             let written = ["write".to_owned(), is_there.clone(), text.unwrap_or("").to_owned(), new];
-            let next = self.call(&script::UPDATE, &keys, &[&named[..], &written].concat())?;
+            let next = self.call(&script::UPDATE, &keys(), &[&named[..], &written].concat())?;
             if next.first().is_some_and(|tag| tag == "done") {
                 return Ok(());
             }

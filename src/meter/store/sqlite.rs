@@ -9,7 +9,6 @@ mod filesystem;
 mod presence;
 mod schema;
 mod rows;
-mod turn;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +22,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_pa
 use self::presence::Presence;
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
-    WindowTotals,
+    WindowTotals, turn,
 };
 use crate::meter::calendar;
 use crate::meter::denial::judge;

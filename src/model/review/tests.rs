@@ -42,6 +42,7 @@ struct Machine {
     clock: TestClock,
     limits: Limits,
     deadline: Duration,
+    by_hand: bool,
 }
 
 /// What a run came to: the code of each answer, `ok` for a review.
@@ -51,7 +52,7 @@ impl Machine {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let deadline = Duration::from_secs(60);
-        Self { directory, clock: TestClock::default(), limits: Limits::default(), deadline }
+        Self { directory, clock: TestClock::default(), limits: Limits::default(), deadline, by_hand: false }
     }
 
     fn budget(&self) -> Budget {
@@ -66,7 +67,8 @@ impl Machine {
             payloads.iter().map(|payload| prompt::render(payload, endpoint, false, &tokenizer)).collect();
         let budget = self.budget();
         let deadline = self.clock.now() + self.deadline;
-        let terms = Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline };
+        let by_hand = self.by_hand;
+        let terms = Terms { endpoint, because: "first", budget: &budget, raw_tokens: 100, deadline, by_hand };
         review_by(&self.clock, &payloads, &rendered, &terms)
     }
 
@@ -132,6 +134,36 @@ fn an_open_breaker_sends_nothing_and_says_so() {
     assert_eq!(rows[0], "first closed rejected settled");
     assert_eq!(rows[1..], ["first open breaker denied"; 3]);
     assert!(machine.ledger()[1..].iter().all(|row| row.usage.is_none()));
+}
+
+#[test]
+fn a_trial_by_hand_passes_an_open_breaker_and_tells_it_of_success_alone() {
+    let provider = Provider::scripted([Say::status(401, ""), Say::status(401, ""), Say::nothing()]);
+    let mut machine = Machine::new();
+    let endpoint = asking(&provider);
+    let cells = |machine: &Machine| machine.budget().cells("breaker:").unwrap();
+    machine.by_hand = true;
+    assert_eq!(machine.run(&endpoint, 1), ["rejected"]);
+    assert_eq!(cells(&machine), [], "a trial opens nothing");
+    machine.by_hand = false;
+    assert_eq!(machine.run(&endpoint, 2), ["rejected", "breaker"]);
+    let open = cells(&machine);
+    machine.by_hand = true;
+    assert_eq!(machine.run(&endpoint, 1), ["ok"]);
+    assert_ne!(cells(&machine), open);
+    assert_eq!(machine.rows().last().unwrap(), "first probe ok settled");
+}
+
+#[test]
+fn a_trial_by_hand_that_fails_leaves_an_open_breaker_as_it_is() {
+    let provider = Provider::always(Say::status(401, ""));
+    let mut machine = Machine::new();
+    let endpoint = asking(&provider);
+    assert_eq!(machine.run(&endpoint, 1), ["rejected"]);
+    let open = machine.budget().cells("breaker:").unwrap();
+    machine.by_hand = true;
+    assert_eq!(machine.run(&endpoint, 1), ["rejected"]);
+    assert_eq!(machine.budget().cells("breaker:").unwrap(), open);
 }
 
 #[test]

@@ -47,12 +47,9 @@ fn tier() -> Tier {
         breaker: "closed",
         breaker_because: None,
         requests: Requests::of([Some(300), None, Some(1200), Some(400)]),
-        estimate_error: Some(EstimateError {
-            requests: 3,
-            mean_percent: 4.25,
-            p95_percent: 11.0,
-            worst_percent: 12.5,
-        }),
+        estimate_error: EstimateError::of(
+            &[1125, 1100, 1000].map(|counted| Experience { counted, reported: 1000 }),
+        ),
     }
 }
 
@@ -82,7 +79,7 @@ fn people_read_their_tiers() {
     remote  model-1 of acme at https://api.example.org/v1
       key from ACME_KEY; $0.25 in, $2.00 out a million tokens (user)
       4 requests in 30 days, 3 answered, in 400 ms (p95 1.2 s)
-      counts 4.2 % too low on average, p95 11.0 %, worst 12.5 % off (3 requests)
+      counts 7.5 % too high on average, p95 12.5 %, worst 12.5 % off (3 requests)
     note: no ledger
     ");
 }
@@ -196,9 +193,11 @@ fn people_read_what_came_of_a_trial() {
         defect_found: None,
         ..good.clone()
     };
-    let text = plain(&[before_trials(2, 2412), trial_text(&good), trial_text(&bad)].concat());
+    let text = plain(
+        &[before_trials(&[("local", 1206), ("remote", 900)]), trial_text(&good), trial_text(&bad)].concat(),
+    );
     insta::assert_snapshot!(text, @r#"
-    sending 2 small requests, 2,412 tokens at the most
+    sending 2 small requests, tokens at the most: 1,206 to local, 900 to remote; as many again for one that has to be sent once more
     ok  local  qwen2.5-coder:7b of ollama, 2.3 s
         usage   600 tokens in, 48 out; counted 612 in (+2 %)
         schema  followed

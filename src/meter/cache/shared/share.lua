@@ -33,7 +33,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - keep)
 local surplus = math.min(redis.call('ZCARD', KEYS[1]) - definitions, 1000)
 if surplus > 0 then
     for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, surplus - 1)) do
-        redis.call('UNLINK', key)
+        -- Whoever may write here may plant a name that is not a definition's: a budget's, say.
+        if key:sub(1, #KEYS[1] + 1) == KEYS[1] .. ':' then redis.call('UNLINK', key) end
         redis.call('ZREM', KEYS[1], key)
     end
 end

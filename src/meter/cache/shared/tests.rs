@@ -224,6 +224,24 @@ fn the_definitions_that_were_reviewed_longest_ago_go() {
 }
 
 #[test]
+fn forgetting_removes_nothing_that_is_no_definition() {
+    let server = RedisServer::start();
+    let team = shared(&server, SECRET);
+    let mut connection = server.connect();
+    let bucket = format!("{}:month:2026-11:user:ada", team.link.server().tag());
+    let () = connection.hset(&bucket, "t", 1_000_000).unwrap();
+    let () = connection.zadd(team.key(""), &bucket, TODAY).unwrap();
+    let script = Script::new(include_str!("share.lua"));
+    let mut invocation = script.prepare_invoke();
+    invocation.key(team.key("")).key(team.key(":a"));
+    invocation.arg(&["9000000000000", "2", "1", "1", "field", "value"]);
+    let () = invocation.invoke(&mut connection).unwrap();
+    assert_eq!(connection.hget::<_, _, u64>(&bucket, "t").unwrap(), 1_000_000);
+    let named: Vec<String> = connection.zrange(team.key(""), 0, -1).unwrap();
+    assert_eq!(named, [team.key(":a")]);
+}
+
+#[test]
 fn a_server_that_is_away_is_an_error_and_no_wait() {
     let server = RedisServer::start();
     let mut team = shared(&server, SECRET);

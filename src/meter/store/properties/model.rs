@@ -7,6 +7,9 @@ use crate::meter::{Attribution, Limit, Scope, Unit, Window};
 use crate::tokens::PicoUsd;
 
 const DAY_MS: u64 = 86_400_000;
+pub(super) const LEASE_MS: u64 = 150_000;
+/// How far a lease may begin in the future, where the clock was set back.
+pub(super) const AHEAD_MS: u64 = 30_000;
 
 /// A request as the model sees it.
 #[derive(Clone, Debug)]
@@ -16,7 +19,8 @@ pub(super) struct Row {
     pub(super) attribution: Attribution,
     pub(super) state: State,
     pub(super) time: u64,
-    pub(super) lease: u64,
+    /// When its lease began.
+    pub(super) begun: u64,
     pub(super) input: u64,
     pub(super) output: u64,
     pub(super) price: Option<Price>,
@@ -73,9 +77,16 @@ impl Model {
         self.rows.iter().map(|row| row.time).max().unwrap_or(0).max(self.clock)
     }
 
+    /// What leases begin and end by.
+    pub(super) fn lease_clock(&self) -> u64 {
+        if self.place.leases_by_clock { self.clock } else { self.now() }
+    }
+
     pub(super) fn is_abandoned(&self, row: &Row) -> bool {
         let is_dead = self.place.notices_death && !self.alive.contains(&row.run);
-        row.is_open() && (is_dead || row.lease <= self.now())
+        let clock = self.lease_clock();
+        let is_future = self.place.leases_by_clock && row.begun > clock + AHEAD_MS;
+        row.is_open() && (is_dead || is_future || row.begun + LEASE_MS <= clock)
     }
 
     /// Resolves what is abandoned, and says how much that was.

@@ -23,7 +23,7 @@ pub(super) struct Redis {
 }
 
 impl Harness for Redis {
-    const PLACE: Place = Place { is_shared: true, notices_death: false };
+    const PLACE: Place = Place { is_shared: true, notices_death: false, leases_by_clock: true };
 
     fn new(clock: u64) -> Self {
         let address = SERVER.with(|server| {

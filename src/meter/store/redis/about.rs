@@ -16,7 +16,7 @@ impl Info {
         Ok(Self::parse(&text))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
         Self(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
     }
@@ -25,7 +25,8 @@ impl Info {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// A limit cannot be hard where its counter may be removed.
+    /// A limit cannot be hard where its counter may be removed. What a server does not say is left to
+    /// [`about`] to tell.
     pub(super) fn check(&self) -> Result<(), Fault> {
         match (self.get("maxmemory"), self.get("maxmemory_policy")) {
             ("" | "0", _) | (_, "noeviction") => Ok(()),
@@ -46,6 +47,8 @@ pub(super) fn about(link: &mut Link, info: &Info, open: u64) -> About {
     if info.get("role") != "master" {
         warnings.push("it is a replica and takes no writes: name the primary in [store] redis".to_owned());
     }
+    warnings.extend(unknown_eviction(info));
+    warnings.extend(clock_ahead(link));
     match durability(link, info) {
         Durability::Always if replicas == 0 => {
             facts.push("limits hold through power loss (one primary, appendfsync always)".to_owned());
@@ -89,6 +92,29 @@ pub(super) fn about(link: &mut Link, info: &Info, open: u64) -> About {
         );
     }
     About { place: link.server().address.to_string(), facts, warnings }
+}
+
+/// A server in front of the store may keep its settings to itself.
+pub(super) fn unknown_eviction(info: &Info) -> Option<String> {
+    let is_told = info.0.contains_key("maxmemory") && info.0.contains_key("maxmemory_policy");
+    let warning = "it does not say whether it removes keys when its memory is full (INFO names no maxmemory or no \
+                   maxmemory_policy), so it cannot be told whether limits are hard; see that maxmemory-policy is \
+                   noeviction";
+    (!is_told).then(|| warning.to_owned())
+}
+
+/// Windows never open twice, so that a clock that was ahead once keeps its day until the clock is there.
+fn clock_ahead(link: &mut Link) -> Option<String> {
+    let root = link.server().key("root");
+    let shown: Option<u64> = link.command(redis::cmd("HGET").arg(root).arg("clock")).ok()?;
+    let (seconds, _): (u64, u64) = link.command(&redis::cmd("TIME")).ok()?;
+    let hours = shown?.saturating_sub(seconds * 1_000) / 3_600_000;
+    (hours > 0).then(|| {
+        format!(
+            "its clock was {hours} hours ahead of what it shows now: days and months go on from there when it has \
+             caught up, and until then requests count for the later day"
+        )
+    })
 }
 
 /// What survives power loss.

@@ -7,16 +7,19 @@
 local root = KEYS[1]
 local head = redis.call('HMGET', root, 'version', 'epoch', 'seq', 'clock')
 
--- Now. It never runs backwards, so that no window opens twice.
-local now
+-- The clock as it is, for leases: one that was a day ahead for a while must not keep them open for a day.
+local clock
 if ARGV[3] ~= '' then
-  now = tonumber(ARGV[3])
+  clock = tonumber(ARGV[3])
 else
   local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  clock = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-now = math.max(now, tonumber(head[4] or 0))
+-- Now. It never runs backwards, so that no window opens twice.
+local now = math.max(clock, tonumber(head[4] or 0))
 
+-- How far a clock may be set back, or those of two servers differ, without ending leases.
+local AHEAD = 30000
 local RUN_KEPT, DAY_KEPT, MONTH_KEPT, ROOT_KEPT = 172800000, 259200000, 3024000000, 34560000000
 
 local function text(number)
@@ -43,6 +46,35 @@ local function done(...)
   local seq = redis.call('HINCRBY', root, 'seq', 1)
   redis.call('PEXPIRE', root, ROOT_KEPT)
   return {'done', head[2], text(seq), ...}
+end
+
+-- Requests that are open stand in two sorted sets: in `open` by the end of their lease, and in `begun` by
+-- its begin.
+local function lease(open, begun, request, id, duration)
+  redis.call('ZADD', open, clock + duration, id)
+  redis.call('ZADD', begun, clock, id)
+  redis.call('PEXPIRE', open, ROOT_KEPT)
+  redis.call('PEXPIRE', begun, ROOT_KEPT)
+  redis.call('HSET', request, 'lease', text(clock + duration), 'begun', text(clock))
+end
+
+local function close(open, begun, id)
+  redis.call('ZREM', open, id)
+  redis.call('ZREM', begun, id)
+end
+
+-- Whether a lease is over: at its end, or where it begins in the future, since the clock was set back.
+local function is_over(ends, begins)
+  return tonumber(ends or 0) <= clock or tonumber(begins or 0) > clock + AHEAD
+end
+
+-- Some of the requests whose lease is over.
+local function over(open, begun)
+  local ids = redis.call('ZRANGEBYSCORE', open, '-inf', clock, 'LIMIT', 0, 64)
+  if #ids == 0 then
+    ids = redis.call('ZRANGEBYSCORE', begun, '(' .. text(clock + AHEAD), '+inf', 'LIMIT', 0, 64)
+  end
+  return ids
 end
 
 -- Puts a request of the day that begins at `start` where the ledger finds it.

@@ -1,7 +1,9 @@
-//! The connection to a server: opened when it is first needed, within a time that is known.
+//! The connection to a server: opened when it is first needed, and answering within a time that is
+//! known.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use redis::{
     Client, Cmd, Connection, ConnectionAddr, FromRedisValue, Pipeline, RedisResult, Script, TlsCertificates,
@@ -16,12 +18,15 @@ use crate::meter::store::StoreError;
 pub(crate) struct Link {
     server: Server,
     connection: Option<Connection>,
+    /// Whether an answer has not come in time. No further one is waited for: a hook that waits for
+    /// each of its steps misses its deadline.
+    is_slow: bool,
 }
 
 impl Link {
     /// A connection to `server`, which is not opened yet.
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, connection: None }
+        Self { server, connection: None, is_slow: false }
     }
 
     /// The server.
@@ -33,16 +38,24 @@ impl Link {
     ///
     /// # Errors
     /// [`StoreError::Redis`], with what to do about it.
-    pub(crate) fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StoreError> {
-        self.attempt(|connection| command.query(connection))
+    pub(crate) fn command<T>(&mut self, command: &Cmd) -> Result<T, StoreError>
+    where
+        T: FromRedisValue + Send + 'static,
+    {
+        let command = command.clone();
+        self.attempt(move |connection| command.query(connection))
     }
 
     /// Sends commands together and waits for their answers.
     ///
     /// # Errors
     /// [`StoreError::Redis`], with what to do about it.
-    pub(crate) fn commands<T: FromRedisValue>(&mut self, commands: &Pipeline) -> Result<T, StoreError> {
-        self.attempt(|connection| commands.query(connection))
+    pub(crate) fn commands<T>(&mut self, commands: &Pipeline) -> Result<T, StoreError>
+    where
+        T: FromRedisValue + Send + 'static,
+    {
+        let commands = commands.clone();
+        self.attempt(move |connection| commands.query(connection))
     }
 
     /// Runs a script by its hash, and sends its text where the server does not know it, or no
@@ -50,15 +63,21 @@ impl Link {
     ///
     /// # Errors
     /// [`StoreError::Redis`], with what to do about it.
-    pub(crate) fn run<T: FromRedisValue>(
+    pub(crate) fn run<T>(
         &mut self,
         script: &Script,
         keys: &[String],
-        arguments: &[impl ToRedisArgs],
-    ) -> Result<T, StoreError> {
-        let mut invocation = script.prepare_invoke();
-        invocation.key(keys).arg(arguments);
-        self.attempt(|connection| invocation.invoke(connection))
+        arguments: &[impl ToRedisArgs + Clone + Send + 'static],
+    ) -> Result<T, StoreError>
+    where
+        T: FromRedisValue + Send + 'static,
+    {
+        let (script, keys, arguments) = (script.clone(), keys.to_vec(), arguments.to_vec());
+        self.attempt(move |connection| {
+            let mut invocation = script.prepare_invoke();
+            invocation.key(&keys).arg(&arguments);
+            invocation.invoke(connection)
+        })
     }
 
     /// What has gone wrong, as the store says it.
@@ -69,54 +88,82 @@ impl Link {
     /// Does `step`, and once more on a new connection where an old one turns out to be closed: a
     /// server or a firewall ends what is silent for as long as a model thinks. Every step can
     /// therefore be done twice without harm.
-    fn attempt<T>(
+    fn attempt<T: Send + 'static>(
         &mut self,
-        mut step: impl FnMut(&mut Connection) -> RedisResult<T>,
+        step: impl Fn(&mut Connection) -> RedisResult<T> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        if let Some(mut connection) = self.connection.take() {
-            match step(&mut connection) {
-                Err(error) if error.is_connection_dropped() => {}
-                result => return self.finish(connection, result),
-            }
+        let timeout = self.server.timeout;
+        if self.is_slow {
+            return Err(self.failed(Fault::Slow(timeout)));
         }
-        let mut connection = connect(&self.server).map_err(|fault| self.failed(fault))?;
-        let result = step(&mut connection);
-        self.finish(connection, result)
+        let result = self.answer(step).and_then(|answer| answer.map_err(|error| Fault::of(&error, timeout)));
+        self.is_slow = matches!(result, Err(Fault::Slow(_)));
+        result.map_err(|fault| self.failed(fault))
     }
 
-    /// Keeps the connection, unless an answer may still be on its way that a later question would
-    /// take for its own.
-    fn finish<T>(&mut self, connection: Connection, result: RedisResult<T>) -> Result<T, StoreError> {
+    fn answer<T: Send + 'static>(
+        &mut self,
+        step: impl Fn(&mut Connection) -> RedisResult<T> + Clone + Send + 'static,
+    ) -> Result<RedisResult<T>, Fault> {
+        if let Some(connection) = self.connection.take() {
+            match self.ask(connection, step.clone())? {
+                Err(error) if error.is_connection_dropped() => {}
+                answer => return Ok(answer),
+            }
+        }
+        self.ask(connect(&self.server)?, step)
+    }
+
+    /// Does `step` on a connection, and keeps it, unless an answer may still be on its way that a
+    /// later question would take for its own.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        mut connection: Connection,
+        step: impl Fn(&mut Connection) -> RedisResult<T> + Send + 'static,
+    ) -> Result<RedisResult<T>, Fault> {
+        let (connection, answer) = within(self.server.timeout, move || {
+            let answer = step(&mut connection);
+            (connection, answer)
+        })?;
         let is_usable =
-            !matches!(&result, Err(error) if error.is_io_error() || error.is_unrecoverable_error());
+            !matches!(&answer, Err(error) if error.is_io_error() || error.is_unrecoverable_error());
         self.connection = is_usable.then_some(connection);
-        result.map_err(|error| self.failed(Fault::of(&error, self.server.timeout)))
+        Ok(answer)
     }
 }
 
-/// Opens a connection and logs in, within the server's timeout: looking a name up and shaking hands
-/// cannot be interrupted, so another thread waits for them, and is left behind where it takes too
-/// long.
+/// Opens a connection and logs in, within the server's timeout.
 fn connect(server: &Server) -> Result<Connection, Fault> {
     let timeout = server.timeout;
     let client = client(server)?;
-    let (sender, receiver) = mpsc::channel();
-    let connect = move || {
-        // Nobody listens any more where it has taken too long.
-        let _ = sender.send(client.get_connection_with_timeout(timeout));
-    };
-    let spawned = thread::Builder::new().name("redis".to_owned()).spawn(connect);
-    spawned.map_err(|error| Fault::Other(format!("no thread can be started: {error}")))?;
-    let limited = |connection: Connection| {
+    let connected = within(timeout, move || {
+        let connection = client.get_connection_with_timeout(timeout)?;
+        // Ends the thread of a step that nobody waits for any more.
         connection.set_read_timeout(Some(timeout))?;
         connection.set_write_timeout(Some(timeout))?;
         Ok(connection)
+    })?;
+    connected.map_err(|error| Fault::of(&error, timeout))
+}
+
+/// Does what cannot be interrupted in another thread, which is left behind where it takes too long:
+/// names are looked up and hands shaken without an end, and the limit of a socket is one of each read,
+/// of which a server may make an answer last as many as it likes.
+fn within<T: Send + 'static>(
+    timeout: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let work = move || {
+        // Nobody listens any more where it has taken too long.
+        let _ = sender.send(work());
     };
-    match receiver.recv_timeout(timeout) {
-        Ok(connected) => connected.and_then(limited).map_err(|error| Fault::of(&error, timeout)),
-        Err(RecvTimeoutError::Timeout) => Err(Fault::Slow(timeout)),
-        Err(RecvTimeoutError::Disconnected) => Err(Fault::Other("its thread has ended".to_owned())),
-    }
+    let spawned = thread::Builder::new().name("redis".to_owned()).spawn(work);
+    spawned.map_err(|error| Fault::Other(format!("no thread can be started: {error}")))?;
+    receiver.recv_timeout(timeout).map_err(|error| match error {
+        RecvTimeoutError::Timeout => Fault::Slow(timeout),
+        RecvTimeoutError::Disconnected => Fault::Other("its thread has ended".to_owned()),
+    })
 }
 
 fn client(server: &Server) -> Result<Client, Fault> {

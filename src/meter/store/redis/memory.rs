@@ -4,10 +4,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::server::Server;
-use crate::meter::store::StoreError;
+use crate::meter::store::{StoreError, turn};
 
 /// An epoch and the steps that were seen of it. Epochs begin with the time at which they were made,
 /// so that later ones are greater.
@@ -27,6 +28,8 @@ impl Seen {
 /// The memory, in a file that all processes of this machine share.
 pub(super) struct Memory {
     path: PathBuf,
+    /// How long to wait for another process that uses the file.
+    patience: Duration,
     seen: Seen,
 }
 
@@ -36,7 +39,7 @@ impl Memory {
         let of = format!("{}\n{}", server.address, server.namespace);
         let name = format!("redis-{}", &blake3::hash(of.as_bytes()).to_hex()[..16]);
         let path = directory.join(name);
-        let mut memory = Self { path, seen: Seen::default() };
+        let mut memory = Self { path, patience: server.timeout, seen: Seen::default() };
         let read =
             crate::meter::make_private(directory).and_then(|()| memory.exchange(&Seen::default(), false));
         read.map_err(|error| memory.failed(&error))?;
@@ -75,9 +78,9 @@ impl Memory {
     /// The greater of what the file holds, what is known and what is `shown`, here and in the file.
     /// The line has one length and is written at once, so that no reader finds half of it.
     fn exchange(&mut self, shown: &Seen, write: bool) -> io::Result<()> {
+        let _turn = turn::take(&self.path.with_extension("lock"), self.patience)?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
-        file.lock()?;
         let kept = read(&mut file)?;
         let greatest = kept.clone().max(self.seen.clone()).max(shown.clone());
         if write && greatest > kept {
@@ -89,6 +92,9 @@ impl Memory {
     }
 
     fn failed(&self, error: &io::Error) -> StoreError {
+        if error.kind() == io::ErrorKind::TimedOut {
+            return StoreError::Locked { path: self.path.clone(), waited_ms: self.patience.as_millis() };
+        }
         StoreError::Directory { path: self.path.clone(), reason: error.to_string() }
     }
 }

@@ -1,5 +1,5 @@
 -- Holds a request in all buckets, or in none. What was denied, or is not made at all, is written too.
--- KEYS: root, open, days, request, index of the day, buckets.
+-- KEYS: root, open, begun, days, request, index of the day, buckets.
 -- ARGV[4], ARGV[5]: the day (ms, the end excluded) that the keys are of.
 -- ARGV[6]: '1' to resolve what is abandoned only where the request would be denied for it.
 -- ARGV[7..14]: id, lease (ms), row, names of the buckets, tokens, pico-USD or '', how long the row is
@@ -11,22 +11,22 @@ if refused then
 elseif now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then
   return {'day', text(now)}
 end
-local open, days, request, index = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local first = 6
-local id, lease, row, buckets = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local open, begun, days, request, index = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local first = 7
+local id, duration, row, buckets = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local tokens, cost, kept, outcome = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 
 local abandoned = {}
 if outcome == '' then
-  abandoned = redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 64)
+  abandoned = over(open, begun)
   if #abandoned > 0 and ARGV[6] ~= '1' then
     return {'abandoned', unpack(abandoned)}
   end
 end
 
 -- Where the answer was lost on its way, the same question is asked again.
-local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held', 'lease')
-if earlier[1] == 'reserved' and tonumber(earlier[6]) > now then
+local earlier = redis.call('HMGET', request, 'state', 'time', 'crossed', 'used', 'held', 'lease', 'begun')
+if earlier[1] == 'reserved' and not is_over(earlier[6], earlier[7]) then
   return done('granted', earlier[2])
 elseif earlier[1] == 'denied' then
   return done('denied', earlier[3], earlier[4], earlier[5])
@@ -66,17 +66,17 @@ if state == 'reserved' then
   each_bucket(first, #KEYS, function(bucket)
     hold(bucket, tokens, cost)
   end)
-  redis.call('ZADD', open, now + lease, id)
-  redis.call('PEXPIRE', open, ROOT_KEPT)
+  lease(open, begun, request, id, duration)
 end
 list(days, index, ARGV[4], now, order .. ':' .. id, kept)
 redis.call('HSET', root, 'clock', text(now))
 crossed, used, held = crossed or '', used or '0', held or '0'
 -- Last, since it says that all the rest was done.
-redis.call('HSET', request, 'state', state, 'time', text(now), 'lease', text(now + lease), 'order', order,
-  'row', row, 'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome,
+redis.call('HSET', request, 'state', state, 'time', text(now), 'order', order, 'row', row,
+  'buckets', buckets, 'tokens', tokens, 'cost', cost, 'outcome', outcome,
   'crossed', crossed, 'used', used, 'held', held)
-redis.call('PEXPIRE', request, kept)
+-- Denials cost nothing, and a fleet at its limit writes many.
+redis.call('PEXPIRE', request, state == 'denied' and math.min(kept, RUN_KEPT) or kept)
 if state == 'denied' then
   return done('denied', crossed, used, held)
 end

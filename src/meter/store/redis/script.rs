@@ -16,6 +16,7 @@ pub(super) static RESERVE: LazyLock<Script> = LazyLock::new(|| script(include_st
 pub(super) static DISPATCH: LazyLock<Script> = LazyLock::new(|| script(include_str!("dispatch.lua")));
 pub(super) static SETTLE: LazyLock<Script> = LazyLock::new(|| script(include_str!("settle.lua")));
 pub(super) static RELEASE: LazyLock<Script> = LazyLock::new(|| script(include_str!("release.lua")));
+pub(super) static OVER: LazyLock<Script> = LazyLock::new(|| script(include_str!("over.lua")));
 pub(super) static RESOLVE: LazyLock<Script> = LazyLock::new(|| script(include_str!("resolve.lua")));
 pub(super) static UPDATE: LazyLock<Script> = LazyLock::new(|| script(include_str!("update.lua")));
 pub(super) static INIT: LazyLock<Script> = LazyLock::new(|| script(include_str!("init.lua")));

@@ -132,6 +132,36 @@ fn a_store_is_made_on_purpose_and_once() {
     assert_eq!(reserve(&store, "b", 10, &day(10)).unwrap(), Admission::Granted);
 }
 
+/// A granted request whose answer was lost, and which is asked for again on the next day.
+#[test]
+fn a_request_that_is_asked_for_again_after_midnight_is_of_the_day_before() {
+    const MIDNIGHT: u64 = 1_795_910_400_000;
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let clock = std::sync::Arc::new(AtomicU64::new(MIDNIGHT - 1_000));
+    let open = |run: &str| {
+        let clock = std::sync::Arc::clone(&clock);
+        let read = Box::new(move || clock.load(Ordering::SeqCst));
+        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read)).unwrap()
+    };
+    let (store, other) = (open("one"), open("other"));
+    let limits = day(100);
+    for id in ["released", "settled"] {
+        assert_eq!(reserve(&store, id, 40, &limits).unwrap(), Admission::Granted);
+    }
+    clock.store(MIDNIGHT + 1_000, Ordering::SeqCst);
+    assert_eq!(reserve(&other, "of the new day", 100, &limits).unwrap(), Admission::Granted);
+    for id in ["released", "settled"] {
+        assert_eq!(reserve(&store, id, 40, &limits).unwrap(), Admission::Granted);
+    }
+    store.release("released").unwrap();
+    store.dispatch("settled", LEASE).unwrap();
+    store.settle("settled", &settlement(30)).unwrap();
+    let today = used_today(&other);
+    assert_eq!((today.used, today.reserved), (0, 100));
+    assert!(matches!(reserve(&other, "one more", 1, &limits).unwrap(), Admission::Denied(_)));
+}
+
 #[test]
 fn what_was_lost_is_charged_when_it_is_settled() {
     let server = RedisServer::start();
@@ -210,8 +240,10 @@ fn a_server_that_cannot_write_is_told_apart() {
     let machine = Machine::on(&server);
     let store = machine.open().unwrap();
     let limits = day(100);
-    reserve(&store, "a", 10, &limits).unwrap();
-    store.dispatch("a", LEASE).unwrap();
+    for id in ["a", "lost"] {
+        reserve(&store, id, if id == "a" { 10 } else { 1 }, &limits).unwrap();
+        store.dispatch(id, LEASE).unwrap();
+    }
 
     server.say("REPLICAOF 127.0.0.1 1");
     assert_eq!(fault(reserve(&store, "b", 10, &limits)), Fault::Replica);
@@ -221,15 +253,19 @@ fn a_server_that_cannot_write_is_told_apart() {
     assert!(matches!(fault(reserve(&store, "b", 10, &limits)), Fault::Memory(_)));
     // What was sent is charged even then.
     store.settle("a", &settlement(12)).unwrap();
-    assert_eq!((used_today(&store).used, used_today(&store).reserved), (12, 0));
+    assert_eq!((used_today(&store).used, used_today(&store).reserved), (12, 1));
+    // Also where its row was lost.
+    server.say(&format!("DEL {}", machine.server.key(&request_key("lost"))));
+    store.settle("lost", &settlement(1)).unwrap();
+    assert_eq!(used_today(&store).used, 13);
     server.say("CONFIG SET maxmemory 100mb");
     server.say("CONFIG SET maxmemory-policy volatile-lru");
     assert_eq!(machine.fault(), Fault::Evicting("volatile-lru".into()));
     server.say("CONFIG SET maxmemory 0");
     drop(machine.open().unwrap());
 
-    // Half-written counters would show here.
-    assert_eq!(reserve(&store, "b", 88, &limits).unwrap(), Admission::Granted);
+    // Half-written counters would show here: what the lost row held is held on.
+    assert_eq!(reserve(&store, "b", 86, &limits).unwrap(), Admission::Granted);
     assert!(matches!(reserve(&store, "c", 1, &limits).unwrap(), Admission::Denied(_)));
 }
 
@@ -301,6 +337,52 @@ fn a_silent_server_is_waited_for_as_long_as_is_said() {
     assert!(matches!(Machine::of(&address).fault(), Fault::Unreachable(_)));
     let nobody = Machine::of("redis://127.0.0.1:1");
     assert!(matches!(nobody.fault(), Fault::Unreachable(_)));
+}
+
+/// Each read of its answer comes in time, and the answer never ends.
+#[test]
+fn a_server_that_drips_is_waited_for_as_long_as_is_said_and_once() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut machine = Machine::of(&format!("redis://{}", listener.local_addr().unwrap()));
+    machine.server.timeout = Duration::from_millis(200);
+    let asked = std::sync::Arc::new(AtomicU64::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || {
+                // The login.
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(b"+OK\r\n+OK\r\n");
+                let _ = stream.read(&mut [0; 1024]);
+                while stream.write_all(b"$1000000\r\n").is_ok() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    let mut link = Link::new(machine.server.clone());
+    for _ in 0..3 {
+        assert_eq!(fault(link.command::<String>(&redis::cmd("PING"))), Fault::Slow(machine.server.timeout));
+    }
+    // What has not answered once is not asked again by the same process.
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// A process that was stopped while it used what this machine remembers.
+#[test]
+fn a_memory_that_another_process_holds_is_waited_for_as_long_as_is_said() {
+    let server = RedisServer::start();
+    let mut machine = Machine::on(&server);
+    machine.server.timeout = Duration::from_millis(50);
+    let files = std::fs::read_dir(machine.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let lock = files.into_iter().find(|path| path.extension().is_some_and(|it| it == "lock")).unwrap();
+    let turn = std::fs::File::open(lock).unwrap();
+    turn.lock().unwrap();
+    assert!(matches!(machine.open(), Err(StoreError::Locked { waited_ms: 50, .. })));
+    drop(turn);
 }
 
 #[test]
@@ -392,6 +474,28 @@ fn racing_changes_of_a_cell_are_all_made() {
     assert_eq!(machine.open().unwrap().cells("").unwrap(), [("count".to_owned(), "80".to_owned())]);
 }
 
+/// The answer to a change is lost, and the change is sent again.
+#[test]
+fn a_change_that_is_sent_again_is_made_once() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    let keys = store.keys(&["root", "cells", "cell:x", "ticket:1"].map(str::to_owned));
+    let write = ["x", "60000", "write", "0", "", "1"].map(str::to_owned);
+    for _ in 0..2 {
+        assert_eq!(store.call(&script::UPDATE, &keys, &write).unwrap()[0], "done");
+        // Whatever others have made of it since.
+        store.update("x", &mut |_, text| Some(format!("{} and more", text.unwrap()))).unwrap();
+    }
+    assert_eq!(store.cells("").unwrap(), [("x".to_owned(), "1 and more and more".to_owned())]);
+}
+
+#[test]
+fn models_of_providers_are_told_apart_whatever_they_are_called() {
+    assert_ne!(experience_key("a/b", "c"), experience_key("a", "b/c"));
+    assert_ne!(experience_key("1:a", "c"), experience_key("a", "c"));
+}
+
 #[test]
 fn a_connection_is_encrypted_to_a_server_that_proves_who_it_is() {
     let directory = tempfile::tempdir().unwrap();
@@ -451,6 +555,10 @@ fn a_store_says_what_its_settings_allow_to_be_promised() {
     assert!(said(&["appendfsync no"]).contains("half a minute"));
     assert!(said(&["appendfsync always"]).contains("limits hold through power loss"));
     assert_eq!(store.about().unwrap().warnings, Vec::<String>::new());
+    let set = |clock: u64| server.say(&format!("HSET {} clock {clock}", machine.server.key("root")));
+    set(store.totals(&attribution()).unwrap().time + 2 * 3_600_000 + 60_000);
+    assert!(said(&[]).contains("its clock was 2 hours ahead"));
+    assert!(about::unknown_eviction(&Info::parse("maxmemory:0\r\n")).is_some());
 }
 
 /// What acknowledged requests lose to a failover is noticed, and charged where it was sent.

@@ -105,8 +105,9 @@ pub(super) fn index_key(day: u64) -> String {
     format!("requests:{}", calendar::window_ids(day).0)
 }
 
+/// The length tells where the provider's name ends: both may hold any sign.
 pub(super) fn experience_key(provider: &str, model: &str) -> String {
-    format!("experience:{provider}/{model}")
+    format!("experience:{}:{provider}/{model}", provider.len())
 }
 
 pub(super) fn cell_key(name: &str) -> String {

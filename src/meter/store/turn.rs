@@ -1,4 +1,4 @@
-//! Whose turn it is to use the database.
+//! Whose turn it is to use a file that processes share.
 //!
 //! SQLite lets a process that finds the database busy sleep and look again, up to 100 ms later: under
 //! load some find it busy every time, for seconds. So all steps stand in line for a lock of the
@@ -40,7 +40,7 @@ pub(super) fn lock(file: File, patience: Duration) -> io::Result<File> {
     match taken.recv_timeout(patience) {
         Ok(locked) => locked,
         Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
-        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the wait for the ledger broke off")),
+        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the wait for the lock broke off")),
     }
 }
 
