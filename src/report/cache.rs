@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::table::bar;
+use super::table::{bar, duration};
 use super::text::{BOLD, DIM, GREEN};
 use crate::meter::cache::{Miss, Period, Statistics};
 use crate::tokens::{Count, Grouped};
@@ -183,17 +183,6 @@ fn lookups(period: &Period) -> u64 {
 fn percent(period: &Period) -> String {
     let rate = (period.hits * 100).checked_div(lookups(period));
     rate.map_or_else(String::new, |rate| format!("{rate} %"))
-}
-
-/// `0.4 s`, `12 s`, `3 min`, `5 h`.
-fn duration(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0..10 => format!("{:.1} s", millis as f64 / 1000.0),
-        10..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", Grouped(seconds / 3600)),
-    }
 }
 
 fn why(miss: Miss) -> &'static str {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::table::duration;
 use super::text::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::meter::estimate;
 use crate::meter::store::Experience;
@@ -310,7 +311,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
         write!(out, ", {} answered", Grouped(answered))?;
     }
     if let (Some(p50), Some(p95)) = (latency_p50_ms, latency_p95_ms) {
-        write!(out, ", in {} (p95 {})", seconds(p50), seconds(p95))?;
+        write!(out, ", in {} (p95 {})", duration(p50), duration(p95))?;
     }
     writeln!(out)?;
     if let Some(error) = &tier.estimate_error {
@@ -439,7 +440,7 @@ pub fn trial_text(trial: &Trial) -> String {
             shown(&trial.provider)
         )?;
         match trial.latency_ms {
-            Some(latency) => writeln!(out, ", {}", seconds(latency))?,
+            Some(latency) => writeln!(out, ", {}", duration(latency))?,
             None => writeln!(out)?,
         }
         if let Some(message) = &trial.message {
@@ -498,11 +499,6 @@ fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
 /// What somebody else has named, fit for a terminal.
 fn shown(name: &str) -> String {
     one_line(name, WORDS)
-}
-
-/// `412 ms`, `3.2 s`.
-fn seconds(millis: u64) -> String {
-    if millis < 1000 { format!("{millis} ms") } else { format!("{:.1} s", millis as f64 / 1000.0) }
 }
 
 #[cfg(test)]

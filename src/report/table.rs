@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::{BOLD, DIM};
+use crate::tokens::Grouped;
 
 /// How a column stands, and when it gives way.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +124,18 @@ pub(super) fn bar(part: u64, whole: u64, length: u64) -> String {
     let most = if part < whole { length.saturating_sub(1) } else { length };
     let filled = filled(part, whole, length).min(most);
     (0..length).map(|at| if at < filled { '█' } else { '░' }).collect()
+}
+
+/// How long something took: `40 ms`, `1.2 s`, `90 s`, `3 min`, `5 h`.
+pub(super) fn duration(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..10 => format!("{:.1} s", millis as f64 / 1000.0),
+        10..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", Grouped(seconds / 3600)),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Spend, Sums};
 use crate::meter::calendar::window_ids;
-use crate::report::table::{Column, bar, table};
+use crate::report::table::{Column, bar, duration, table};
 use crate::report::text::{BOLD, DIM, YELLOW};
 use crate::text::one_line;
 use crate::tokens::{Count, Grouped};
@@ -132,14 +132,5 @@ fn avoided(out: &mut String, spend: &Spend) {
         let units = Count(avoided.uncounted as usize, "unit");
         let _ =
             writeln!(out, "{DIM}avoided and not counted: {units} of runs that had nothing to send{DIM:#}");
-    }
-}
-
-/// `40 ms`, `1.2 s`, `90 s`.
-fn duration(millis: u64) -> String {
-    match millis {
-        0..1000 => format!("{millis} ms"),
-        1000..10_000 => format!("{:.1} s", millis as f64 / 1000.0),
-        _ => format!("{} s", Grouped(millis / 1000)),
     }
 }
