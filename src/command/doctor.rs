@@ -123,8 +123,8 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
     }
-    if let Some(note) = &config.note {
-        list.warn("labels", note)?;
+    for note in &config.notes {
+        list.warn("configuration", note)?;
     }
     match &config.consent {
         Consent::NotNeeded => list.ok("consent", "none is needed")?,

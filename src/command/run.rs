@@ -52,7 +52,7 @@ pub(super) fn execute(
     let ranges = ranges(&repository, args.hook, wanted, remote)?;
     let mut reports = reports(&repository, ranges, Mode::Review, &mut options)?;
     for report in &mut reports {
-        report.notes.extend(config.note.clone());
+        report.notes.extend(config.notes.iter().cloned());
         if args.all_files {
             report.notes.extend(gone(&options.rules, report));
         }

@@ -151,7 +151,9 @@ pub(super) fn pipeline(environment: &Environment) -> Pipeline {
     } else {
         (None, None, None)
     };
-    let unnamed = if run.is_some() { "ci" } else { "local" };
+    // Nearly every other CI system says so, too.
+    let is_ci = run.is_some() || value("CI").is_some_and(|value| value != "false" && value != "0");
+    let unnamed = if is_ci { "ci" } else { "local" };
     let stage = value("HOOKGATE_STAGE").or(stage).unwrap_or_else(|| unnamed.to_owned());
     Pipeline { stage, run, branch }
 }

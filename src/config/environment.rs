@@ -27,9 +27,10 @@ impl Environment {
     pub fn read() -> std::io::Result<Self> {
         Ok(Self {
             directory: std::env::current_dir()?,
-            config_home: dirs::config_dir(),
+            // A relative home would be another one in each directory.
+            config_home: dirs::config_dir().filter(|path| path.is_absolute()),
             // Only Linux tells state from data.
-            state_home: dirs::state_dir().or_else(dirs::data_local_dir),
+            state_home: dirs::state_dir().or_else(dirs::data_local_dir).filter(|path| path.is_absolute()),
             columns: console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)),
             variables: std::env::vars_os().collect(),
         })

@@ -111,9 +111,6 @@ pub enum ConfigError {
         /// What the rule packs say.
         error: PackError,
     },
-    /// The user's price list.
-    #[error("{0}")]
-    Prices(String),
     /// Rules that cannot be used.
     #[error(transparent)]
     Packs(PackError),

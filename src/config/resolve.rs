@@ -101,7 +101,7 @@ pub struct Config {
     branch: Option<String>,
     labels: BTreeMap<String, String>,
     /// What a run is to say of how the files were read.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// What `hookgate.local.toml` alone says of hooks.
     local_hooks: Hooks,
 }
@@ -150,6 +150,8 @@ impl Config {
         let asked = asked.overridden_by(local);
 
         let (labels, note) = attribution::labels(&asked.labels, &user.labels, environment)?;
+        let prices = Prices::load(&state_directory);
+        let notes = notes(note, &prices);
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
         let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
         Ok(Self {
@@ -159,7 +161,7 @@ impl Config {
             baseline: Some(repository.work_tree().join(BASELINE_FILE)),
             consent,
             record,
-            prices: Prices::load(&state_directory),
+            prices,
             state_directory,
             redis,
             environment: environment.clone(),
@@ -167,7 +169,7 @@ impl Config {
             name: repository.name(),
             branch: repository.branch(),
             labels,
-            note,
+            notes,
             local_hooks,
         })
     }
@@ -179,10 +181,11 @@ impl Config {
     pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
         let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
         let (labels, note) = attribution::labels(&Labels::default(), &user.labels, environment)?;
+        let prices = Prices::load(&state_directory);
         Ok(Self {
             labels,
-            note,
-            prices: Prices::load(&state_directory),
+            notes: notes(note, &prices),
+            prices,
             user,
             user_path,
             repository: RepositoryFile::default(),
@@ -217,9 +220,6 @@ impl Config {
     /// A glob that cannot be read, a rule that does not exist, an endpoint that must not be used.
     pub fn options(&self, hook: Hook) -> Result<Options, ConfigError> {
         let section = self.repository.hooks.section(hook);
-        if let Err(error) = &self.prices {
-            return Err(ConfigError::Prices(error.to_string()));
-        }
         let (tiers, barrier) = self.reviewers(section)?;
         let attribution = self.attribution(hook);
         let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
@@ -544,6 +544,15 @@ impl Reach {
             || self.away.then(|| is_above(|it| !it.away, "would send code off this machine", "would not"));
         dearer().flatten().or_else(|| farther().flatten())
     }
+}
+
+/// What a run is to say: of labels, and of a list of prices that is damaged, without which prices are
+/// unknown.
+fn notes(labels: Option<String>, prices: &Result<Prices, TableError>) -> Vec<String> {
+    labels
+        .into_iter()
+        .chain(prices.as_ref().err().map(|error| format!("prices are unknown: {error}")))
+        .collect()
 }
 
 /// The globs of a key.

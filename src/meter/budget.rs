@@ -154,6 +154,17 @@ pub struct RunTotals {
     pub failure: Option<String>,
 }
 
+/// The least that a limit on tokens has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The window whose limit it is.
+    pub window: Window,
+    /// Whom the limit counts for.
+    pub scope: Scope,
+    /// What is left, in tokens.
+    pub tokens: u64,
+}
+
 /// A window as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowState {
@@ -274,14 +285,15 @@ impl Budget {
     ///
     /// # Errors
     /// [`BudgetError::Store`].
-    pub fn headroom(&self) -> Result<Option<(Window, u64)>, BudgetError> {
+    pub fn headroom(&self) -> Result<Option<Room>, BudgetError> {
         let totals = self.step(|store| store.totals(&self.attribution))?;
         let lasting = |limit: &&Limit| limit.unit == Unit::Tokens && limit.window != Window::Call;
         let left = self.limits.iter().filter(lasting).filter_map(|limit| {
             let totals = totals.of(limit.window, limit.scope)?;
-            Some((limit.window, limit.most.saturating_sub(totals.used).saturating_sub(totals.reserved)))
+            let tokens = limit.most.saturating_sub(totals.used).saturating_sub(totals.reserved);
+            Some(Room { window: limit.window, scope: limit.scope, tokens })
         });
-        Ok(left.min_by_key(|&(_, left)| left))
+        Ok(left.min_by_key(|room| room.tokens))
     }
 
     /// What was sent under this budget. It is known here, also where the store does not answer.

@@ -45,10 +45,18 @@ impl Denial {
     #[must_use]
     pub fn code(&self) -> String {
         match self {
-            Self::Limit { window, scope: Scope::User, .. } => format!("budget:{}", window.as_str()),
-            Self::Limit { window, scope, .. } => format!("budget:{}:{}", window.as_str(), scope.as_str()),
+            Self::Limit { window, scope, .. } => code(*window, *scope),
             Self::Unpriced | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
         }
+    }
+}
+
+/// The code that the ledger keeps where a limit has no room: `budget:day`, `budget:day:team`.
+#[must_use]
+pub fn code(window: Window, scope: Scope) -> String {
+    match scope {
+        Scope::User => format!("budget:{}", window.as_str()),
+        _ => format!("budget:{}:{}", window.as_str(), scope.as_str()),
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use crate::check::finding::Finding;
-use crate::meter::Window;
-use crate::meter::budget::Budget;
+use crate::meter::budget::{Budget, Estimate, Room};
+use crate::meter::denial;
 use crate::meter::price::PriceSource;
+use crate::meter::{Scope, Unit, Window};
 use crate::model::Endpoint;
 use crate::model::prompt::{Request, most, overhead, render};
 use crate::model::recall::Memory;
@@ -27,9 +28,6 @@ use crate::tokens::{Grouped, PicoUsd};
 
 /// How long after its deadline a run that is stuck may hold its reservations.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// The window with the least room, and the tokens that it has room for; none where nothing is limited.
-type Room = Option<(Window, u64)>;
 
 /// Asks about `units`. All that a preview leaves out is the sending, and with it every turn after the
 /// first.
@@ -64,6 +62,7 @@ pub(super) fn ask(
 
     match (report.mode, budget) {
         (Mode::Review, Some(budget)) => {
+            refuse(&round, room, &budget, report);
             let run = Run {
                 desk,
                 budget: &budget,
@@ -91,8 +90,10 @@ pub(super) fn ask(
 
 /// The budget, where anything is to be sent, and the room that it has. A ledger that fails is a
 /// barrier of its own: without it no limit can be kept.
-fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Room) {
-    let hook = options.limits.tokens(Window::Hook).map(|tokens| (Window::Hook, tokens));
+fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<Room>) {
+    let of_hook = options.limits.iter().filter(|it| it.window == Window::Hook && it.unit == Unit::Tokens);
+    let hook = of_hook.map(|it| Room { window: it.window, scope: it.scope, tokens: it.most });
+    let hook = hook.min_by_key(|room| room.tokens);
     if report.barrier.is_some() {
         return (None, hook);
     }
@@ -107,16 +108,42 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Room) {
     }
 }
 
+/// Puts what has no room on the ledger, as one request that is not made. Where the store fails there is
+/// no row, and nothing was taken that it could tell of.
+fn refuse(round: &Round<'_>, room: Option<Room>, budget: &Budget, report: &Report) {
+    let Some(room) = room.filter(|_| !round.left_out.is_empty()) else { return };
+    let raw_tokens = round.left_out.iter().filter_map(|(unit, _)| report.raw_tokens.get(unit)).sum();
+    let Endpoint { provider, model, tier, price, .. } = round.endpoint;
+    let estimate = Estimate {
+        input: 0,
+        output: 0,
+        price: *price,
+        provider: provider.clone(),
+        model: model.clone(),
+        tier: tier.clone(),
+        counted_input: 0,
+        because: "first".to_owned(),
+        breaker: "closed",
+        raw_tokens,
+        payload_tokens: 0,
+        payload_hash: String::new(),
+    };
+    let _ = budget.refuse(&estimate, &denial::code(room.window, room.scope));
+}
+
 /// Why a unit is left out of a round that had this room.
-fn too_large(room: Room) -> String {
-    match room {
-        Some((Window::Hook, tokens)) => {
-            format!("does not fit the {} tokens of this run", Grouped(tokens))
+fn too_large(room: Option<Room>) -> String {
+    let Some(Room { window, scope, tokens }) = room else { return String::new() };
+    let tokens = Grouped(tokens);
+    match (window, scope) {
+        (Window::Hook, _) => format!("does not fit the {tokens} tokens of this run"),
+        (window, Scope::User) => {
+            format!("does not fit what is left of your {}: {tokens} tokens", window.as_str())
         }
-        Some((window, tokens)) => {
-            format!("does not fit what is left of the {}: {} tokens", window.as_str(), Grouped(tokens))
+        (window, scope) => {
+            let (scope, window) = (scope.as_str(), window.as_str());
+            format!("does not fit what is left of the {scope}'s {window}: {tokens} tokens")
         }
-        None => String::new(),
     }
 }
 
@@ -149,7 +176,7 @@ impl Desk<'_> {
         &self,
         units: &[UnitRef],
         endpoint: &'e Endpoint,
-        room: Room,
+        room: Option<Room>,
         changes: &[RoutedChange],
     ) -> Round<'e> {
         let options = self.options;
@@ -159,7 +186,7 @@ impl Desk<'_> {
         let pack = PackOptions {
             highest: options.highest_level,
             documentation: options.policy.sends_documentation(),
-            limit: room.map(|(window, tokens)| (endpoint.without_margin(tokens), window.into())),
+            limit: room.map(|room| (endpoint.without_margin(room.tokens), room.window.into())),
             units_per_request: endpoint.units_per_request(),
             tokens_per_request: endpoint.tokens_per_request().min(overhead.room_in(call)),
             overhead,
@@ -297,7 +324,11 @@ impl Run<'_> {
     }
 
     /// The requests for another turn; or why there are none.
-    fn prepare<'e>(&self, units: &[UnitRef], endpoint: &'e Endpoint) -> Result<(Round<'e>, Room), String> {
+    fn prepare<'e>(
+        &self,
+        units: &[UnitRef],
+        endpoint: &'e Endpoint,
+    ) -> Result<(Round<'e>, Option<Room>), String> {
         if Instant::now() >= self.end {
             return Err("the deadline has passed".to_owned());
         }

@@ -144,7 +144,11 @@ fn the_parts_of_a_run_share_its_limit_also_where_the_store_fails_between_them() 
     drop(first);
     let second = open();
     assert_eq!(second.taken().used, 0, "what a part takes is its own");
-    assert_eq!(second.headroom().unwrap(), Some((Window::Hook, 900)), "charged as used, late");
+    assert_eq!(
+        second.headroom().unwrap(),
+        Some(Room { window: Window::Hook, scope: Scope::User, tokens: 900 }),
+        "charged as used, late"
+    );
     assert!(matches!(second.reserve(&request(None)), Err(BudgetError::Denied(_))));
 }
 

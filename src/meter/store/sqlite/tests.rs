@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::meter::budget::{Budget, BudgetError, Charge, Estimate, WindowState};
+use crate::meter::budget::{Budget, BudgetError, Charge, Estimate, Room, WindowState};
 use crate::meter::denial::Denial;
 use crate::meter::price::Price;
 use crate::meter::store::Place;
@@ -321,7 +321,10 @@ fn midnight_does_not_move_a_charge() {
     assert_eq!(window(&budget, Window::Month).resets_at, Some(LATE + 1000));
     time.store(LATE + 5000, Ordering::SeqCst);
     dispatched.settle(used(90), "ok", Duration::from_millis(40)).unwrap();
-    assert_eq!(budget.headroom().unwrap(), Some((Window::Day, 100)));
+    assert_eq!(
+        budget.headroom().unwrap(),
+        Some(Room { window: Window::Day, scope: Scope::User, tokens: 100 })
+    );
     let row = budget.ledger(0).unwrap().remove(0);
     assert_eq!((row.day.as_str(), row.latency_ms), ("2026-11-30", Some(40)));
     // Set back, the clock does not open the new windows a second time.
@@ -393,12 +396,21 @@ fn what_is_dropped_is_resolved_by_its_state() {
     let directory = tempfile::tempdir().unwrap();
     let budget = budget(directory.path(), tokens(Window::Hook, 4000));
     drop(budget.reserve(&request_of(1000)).unwrap());
-    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 4000)));
+    assert_eq!(
+        budget.headroom().unwrap(),
+        Some(Room { window: Window::Hook, scope: Scope::User, tokens: 4000 })
+    );
     drop(budget.reserve(&request_of(1000)).unwrap().dispatch().unwrap());
-    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 3000)));
+    assert_eq!(
+        budget.headroom().unwrap(),
+        Some(Room { window: Window::Hook, scope: Scope::User, tokens: 3000 })
+    );
     let nothing = budget.reserve(&request_of(1000)).unwrap().dispatch().unwrap();
     assert_eq!(nothing.settle(Charge::Nothing, "unreachable", Duration::ZERO).unwrap(), Some(PicoUsd::ZERO));
-    assert_eq!(budget.headroom().unwrap(), Some((Window::Hook, 3000)));
+    assert_eq!(
+        budget.headroom().unwrap(),
+        Some(Room { window: Window::Hook, scope: Scope::User, tokens: 3000 })
+    );
     let held = budget.reserve(&request_of(200)).unwrap();
     let denied = budget.reserve(&request_of(2801)).err().unwrap();
     assert_eq!(
