@@ -337,14 +337,6 @@ impl<'b> Breaker<'b> {
         self.change(wall, |state, now| state.record(health, what, was_probe, now, random))
     }
 
-    /// Closes it, since the user wants the endpoint to be asked now.
-    ///
-    /// # Errors
-    /// [`BudgetError::Store`].
-    pub fn close(&self) -> Result<(), BudgetError> {
-        self.change(0, |state, _| *state = State::default())
-    }
-
     /// Writes only what has changed: most requests meet a breaker that is closed and stays so.
     fn change(&self, wall: u64, mut change: impl FnMut(&mut State, Now)) -> Result<(), BudgetError> {
         self.budget.update(&self.cell, &mut |store, cell| {

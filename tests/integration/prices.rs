@@ -101,16 +101,21 @@ fn a_known_model_at_its_own_host_is_priced_whatever_the_provider_is_called() {
 }
 
 #[test]
-fn a_damaged_list_of_ones_own_is_not_passed_over() {
-    let repo = repo(&tier("https://api.openai.com/v1", "gpt-5-mini"));
+fn a_damaged_list_of_ones_own_is_named_and_stops_no_commit() {
+    // Under a limit in USD nothing is sent whose price is unknown.
+    let user = tier("https://api.openai.com/v1", "gpt-5-mini");
+    let repo = repo(&format!("{user}[limits]\nday_usd = 1.0\n"));
     repo.write("list.json", r#"{"version":1,"date":"2026-11-20","source":"me","prices":{"api.openai.com":{"gpt-5-mini":{"input":1,"output":2}}}}"#);
     let said = repo.hookgate(["prices", "update", "list.json"]).expect(0);
     let path = said.stdout.split("kept in ").nth(1).unwrap().lines().next().unwrap().to_owned();
     std::fs::write(&path, "{\"version\":1").unwrap();
-    for command in [&["run", "pre-commit"][..], &["prices"]] {
-        let said = repo.hookgate(command).expect(2);
-        assert!(said.stderr.contains("is damaged") && said.stderr.contains("--remove"), "{said:#?}");
-    }
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0).stdout;
+    assert!(
+        said.contains("[unpriced]") && said.contains("is damaged") && said.contains("--remove"),
+        "{said}"
+    );
+    let said = repo.hookgate(["prices"]).expect(2);
+    assert!(said.stderr.contains("is damaged") && said.stderr.contains("--remove"), "{said:#?}");
     repo.hookgate(["prices", "update", "--remove"]).expect(0);
     repo.hookgate(["prices"]).expect(0);
 }
