@@ -13,8 +13,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Place, Settlement, Store, StoreError};
+use super::store::{Place, Settlement, Store, StoreError, turn};
 use crate::tokens::{PicoUsd, Usage};
+
+/// How long a settlement waits for another process that reads or writes the file.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// In place of the first byte of a line that is done with.
 const DONE: u8 = b'#';
@@ -66,8 +69,8 @@ impl Spool {
             latency_ms: latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             keepsake: store.keepsake(id),
         };
-        let mut file = open(OpenOptions::new().append(true).create(true), &self.path)?;
-        file.lock()?;
+        let file = open(OpenOptions::new().append(true).create(true), &self.path)?;
+        let mut file = turn::lock(file, PATIENCE)?;
         // It begins on a line of its own whatever a process that died has left.
         file.write_all(format!("\n{}\n", serde_json::to_string(&line)?).as_bytes())?;
         file.sync_all()

@@ -7,7 +7,7 @@
 
 pub mod sqlite;
 pub(crate) mod redis;
-mod turn;
+pub(super) mod turn;
 #[cfg(test)]
 mod properties;
 

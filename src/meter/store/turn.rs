@@ -24,7 +24,7 @@ pub(super) fn take(path: &Path, patience: Duration) -> io::Result<File> {
 ///
 /// # Errors
 /// [`io::ErrorKind::TimedOut`], or what the system says.
-pub(super) fn lock(file: File, patience: Duration) -> io::Result<File> {
+pub(in crate::meter) fn lock(file: File, patience: Duration) -> io::Result<File> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {}
