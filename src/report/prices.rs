@@ -81,7 +81,7 @@ pub fn updated(list: &Table, lint: &Lint, path: &Path, verbose: bool) -> String 
         let prices = Count(list.iter().count(), "price");
         writeln!(out, "hookgate: {prices} of {}, kept in {}", list.date, path.display())?;
         for (what, names) in [
-            ("left out, since no price of it can be believed", &lint.dropped),
+            ("left out, without a price that can be believed", &lint.dropped),
             ("taken without a doubtful cache price", &lint.suspect),
         ] {
             let shown = if verbose { names.len() } else { SHOWN.min(names.len()) };
