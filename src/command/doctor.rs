@@ -19,6 +19,8 @@ use crate::meter::budget::Budget;
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
+use crate::model::Egress;
+use crate::report::models::gateway_unsaid;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -197,13 +199,24 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
         let subject = format!("tier {name}");
         match config.endpoint(name) {
             Ok(endpoint) => {
+                let egress = endpoint.egress();
                 let key = endpoint
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
                 let price = format!("price {}", PriceSource::of(endpoint.price.as_ref()));
-                let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
+                let is_gateway = endpoint.gateway == Some(true);
+                let gateway = if is_gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
-                list.ok(&subject, about)?;
+                match egress {
+                    Egress::MayLeave => list.warn(
+                        &subject,
+                        format_args!(
+                            "{about}, may send code off this machine: {}",
+                            gateway_unsaid(&endpoint.provider)
+                        ),
+                    )?,
+                    Egress::Stays | Egress::Leaves => list.ok(&subject, about)?,
+                }
             }
             Err(reason) => list.warn(&subject, reason)?,
         }

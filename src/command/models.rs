@@ -18,7 +18,7 @@ use crate::meter::{Attribution, Limits};
 use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
 use crate::model::prompt::render;
 use crate::model::review::{Terms, review};
-use crate::model::{Endpoint, dialect::Dialect};
+use crate::model::{Egress, Endpoint, dialect::Dialect};
 use crate::payload::Payload;
 use crate::payload::probe::PROBE_LINE;
 use crate::payload::route::Reason;
@@ -131,7 +131,11 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         model: endpoint.model.clone(),
         dialect: dialect(endpoint.dialect),
         base_url: endpoint.base_url.clone(),
-        local: endpoint.stays_here(),
+        local: match endpoint.egress() {
+            Egress::Stays => Some(true),
+            Egress::MayLeave => None,
+            Egress::Leaves => Some(false),
+        },
         key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
         problem: able.err().map(|problem| problem.to_string()),
         price: endpoint

@@ -29,7 +29,7 @@ use crate::meter::price::table::{Prices, TableError};
 use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
-use crate::model::{ApiKey, Endpoint};
+use crate::model::{ApiKey, Egress, Endpoint};
 use crate::payload::Level;
 use crate::payload::policy::Policy;
 use crate::payload::route::Reason;
@@ -127,9 +127,8 @@ pub enum Unusable {
 /// defined may be meant to be both.
 #[derive(Clone, Copy, Default)]
 struct Reach {
-    is_defined: bool,
-    /// Whether what it is sent leaves this machine.
-    away: bool,
+    /// Whether what it is sent leaves this machine; none where it is not defined.
+    egress: Option<Egress>,
     /// Whether it is too dear to stand in for others.
     premium: bool,
 }
@@ -325,7 +324,8 @@ impl Config {
                 Counting::Strict => estimate::Counting::Strict,
             },
             machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
-            gateway: provider.gateway,
+            // Who serves a model on its own machine for its own user seldom asks for a key.
+            gateway: provider.gateway.or(provider.api_key_env.is_none().then_some(false)),
         };
         let price = self.price(&endpoint).map(|price| Price { energy: self.energy(provider), ..price });
         Endpoint { price, ..endpoint }
@@ -337,7 +337,7 @@ impl Config {
     fn price(&self, endpoint: &Endpoint) -> Option<Price> {
         match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
             Some(price) => price.price().ok(),
-            None if endpoint.stays_here() => Some(Price::local()),
+            None if endpoint.egress() == Egress::Stays => Some(Price::local()),
             None => {
                 let host = Endpoint::host(&endpoint.base_url)?;
                 Some(self.prices.as_ref().ok()?.get(&host, &endpoint.model)?.price)
@@ -439,8 +439,8 @@ impl Config {
 
     fn reach(&self, tier: &str) -> Reach {
         let Some((model, provider)) = self.tier(tier) else { return Reach::default() };
-        let away = !self.described(tier, model, provider).stays_here();
-        Reach { is_defined: true, away, premium: model.premium }
+        let egress = self.described(tier, model, provider).egress();
+        Reach { egress: Some(egress), premium: model.premium }
     }
 
     /// The limits that the user's file sets to a run that belongs to no hook.
@@ -532,16 +532,26 @@ impl Config {
 }
 
 impl Reach {
-    /// Where it goes farther than one of the `earlier` tiers.
+    /// Where it goes farther than one of the `earlier` tiers, or may.
     fn step_up(self, earlier: &[Self]) -> Option<Unusable> {
         let is_above = |below: fn(&Self) -> bool, what, not| {
-            let is_undefined = |it: &Self| !it.is_defined;
+            let is_undefined = |it: &Self| it.egress.is_none();
             let before = if earlier.iter().any(is_undefined) { "is not defined" } else { not };
             earlier.iter().any(below).then_some(Unusable::StepsUp(what, before))
         };
         let dearer = || self.premium.then(|| is_above(|it| !it.premium, "is premium", "is not"));
-        let farther =
-            || self.away.then(|| is_above(|it| !it.away, "would send code off this machine", "would not"));
+        let farther = || {
+            let what = match self.egress {
+                Some(Egress::Leaves) => "would send code off this machine",
+                Some(Egress::MayLeave) => {
+                    "may send code off this machine, since its provider wants a key and does not say gateway = false"
+                }
+                Some(Egress::Stays) | None => return None,
+            };
+            let stays = |it: &Self| it.egress == Some(Egress::Stays);
+            let not = if earlier.iter().any(stays) { "would not" } else { "might not" };
+            Some(is_above(|it| it.egress != Some(Egress::Leaves), what, not))
+        };
         dearer().flatten().or_else(|| farther().flatten())
     }
 }

@@ -32,8 +32,8 @@ pub struct Tier {
     pub dialect: &'static str,
     /// Where it is.
     pub base_url: String,
-    /// Whether it is on this machine.
-    pub local: bool,
+    /// Whether nothing that it is sent leaves this machine; none where the user's file does not tell.
+    pub local: Option<bool>,
     /// The environment variable that holds its key; none where it needs none.
     pub key_variable: Option<String>,
     /// Why it cannot be asked; none where it can.
@@ -301,6 +301,13 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
         None => "price unknown".to_owned(),
     };
     writeln!(out, "  {key}; {price}")?;
+    if tier.local.is_none() {
+        writeln!(
+            out,
+            "  {YELLOW}may send code off this machine{YELLOW:#}: {}",
+            gateway_unsaid(&tier.provider)
+        )?;
+    }
     if let Some(because) = &tier.breaker_because {
         writeln!(out, "  {YELLOW}breaker {}{YELLOW:#}: {}", tier.breaker, one_line(because, 3 * WORDS))?;
     }
@@ -326,6 +333,17 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// What to do about a provider on this machine that wants a key, where the user's file does not say
+/// whether it is a gateway.
+#[must_use]
+pub fn gateway_unsaid(provider: &str) -> String {
+    format!(
+        "it wants a key, as gateways do; in [providers.{}] write gateway = false if it passes nothing on, or \
+         gateway = true",
+        shown(provider)
+    )
 }
 
 /// Renders the tiers as one line of JSON.

@@ -327,6 +327,15 @@ api_key_env = "KEY_OF_TEST"
 dialect = "openai"
 base_url = "http://localhost:4000/v1"
 gateway = true
+[providers.behind-key]
+dialect = "openai"
+base_url = "http://127.0.0.1:4000/v1"
+api_key_env = "LOCAL_KEY"
+[providers.vouched]
+dialect = "openai"
+base_url = "http://127.0.0.1:1234/v1"
+api_key_env = "LOCAL_KEY"
+gateway = false
 [tiers]
 local = { provider = "here", model = "m" }
 big = { provider = "here", model = "b", premium = true }
@@ -334,13 +343,17 @@ remote = { provider = "away", model = "n" }
 dear = { provider = "away", model = "d", premium = true }
 keyed = { provider = "keyed", model = "k" }
 relay = { provider = "own", model = "r" }
+perhaps = { provider = "behind-key", model = "p" }
+lmstudio = { provider = "vouched", model = "v" }
 cloud = { provider = "here", model = "gpt-oss:120b-cloud" }
 "#;
 
 /// The tiers that a hook asks, and those that it passes over with the reason.
 fn asked(section: &str) -> (Vec<String>, Vec<String>) {
     let text = format!("[hooks.pre-commit]\n{section}\n");
-    let config = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text).load().unwrap();
+    let mut place = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text);
+    place.set("LOCAL_KEY", "lm");
+    let config = place.load().unwrap();
     let tiers = config.options(Hook::PreCommit).unwrap().tiers;
     let path = config.user_path.display().to_string();
     let skipped = tiers.skipped.iter().map(|it| format!("{} {}", it.tier, it.because.replace(&path, "…")));
@@ -363,6 +376,13 @@ fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
         (&["local", "relay"], &["local"], &["local", "relay"]),
         (&["local", "cloud"], &["local"], &["local", "cloud"]),
         (&["remote", "cloud", "relay"], &["remote", "cloud", "relay"], &["remote", "cloud", "relay"]),
+        // A server on this machine that wants a key may be a gateway, and may be none, unless the file says it.
+        (&["local", "perhaps"], &["local"], &["local", "perhaps"]),
+        (&["perhaps", "local", "remote"], &["perhaps", "local"], &["perhaps", "local", "remote"]),
+        (&["perhaps", "remote"], &["perhaps"], &["perhaps", "remote"]),
+        (&["remote", "perhaps"], &["remote", "perhaps"], &["remote", "perhaps"]),
+        (&["local", "lmstudio"], &["local", "lmstudio"], &["local", "lmstudio"]),
+        (&["lmstudio", "remote"], &["lmstudio"], &["lmstudio", "remote"]),
         // What is not there might have been meant to be on this machine.
         (&["gone", "local", "remote"], &["local"], &["local", "remote"]),
         (&["gone", "remote"], &[], &["remote"]),
@@ -413,9 +433,12 @@ fn names_that_a_terminal_would_obey_are_no_names() {
 #[test]
 fn only_what_stays_on_this_machine_is_free_without_a_word() {
     let config = Place::new(Some(THREE)).load().unwrap();
-    let source = |tier: &str| PriceSource::of(config.endpoint(tier).unwrap().price.as_ref());
-    assert_eq!(["local", "big"].map(source), ["local", "local"]);
-    assert_eq!(["relay", "cloud", "remote"].map(source), ["unknown", "unknown", "unknown"]);
+    let source = |tier: &str| {
+        let endpoint = config.priced(Hook::PreCommit, Some(tier)).unwrap().unwrap();
+        PriceSource::of(endpoint.price.as_ref())
+    };
+    assert_eq!(["local", "big", "lmstudio"].map(source), ["local"; 3]);
+    assert_eq!(["relay", "cloud", "remote", "perhaps"].map(source), ["unknown"; 4]);
     let priced = format!("{THREE}\n[prices.\"own/r\"]\ninput = 1\noutput = 2\n");
     let config = Place::new(Some(&priced)).load().unwrap();
     assert_eq!(PriceSource::of(config.endpoint("relay").unwrap().price.as_ref()), "user");
@@ -430,6 +453,10 @@ fn a_tier_that_is_passed_over_says_why() {
     remote would send code off this machine, and a tier before it is not defined: failover = "any" in the hook's section allows it
     big is premium, and a tier before it is not defined: failover = "any" in the hook's section allows it
     "#);
+    let skipped = asked("tiers = [\"perhaps\", \"local\", \"remote\"]").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"remote would send code off this machine, and a tier before it would not: failover = "any" in the hook's section allows it"#);
+    let skipped = asked("tiers = [\"local\", \"perhaps\"]").1;
+    insta::assert_snapshot!(skipped.join("\n"), @r#"perhaps may send code off this machine, since its provider wants a key and does not say gateway = false, and a tier before it would not: failover = "any" in the hook's section allows it"#);
     let skipped = asked("tiers = [\"remote\", \"dear\"]\nescalate = \"nowhere\"").1;
     insta::assert_snapshot!(skipped.join("\n"), @r#"
     dear is premium, and a tier before it is not: failover = "any" in the hook's section allows it
@@ -548,7 +575,8 @@ fn a_gateway_is_named_in_the_users_file_alone() {
     let is_gateway = |key: &str| {
         Place::new(Some(&format!("{provider}{key}{tier}"))).load().unwrap().endpoint("local").unwrap().gateway
     };
-    assert!(is_gateway("gateway = true\n") && !is_gateway(""));
+    assert_eq!(is_gateway("gateway = true\n"), Some(true));
+    assert_eq!([is_gateway("gateway = false\n"), is_gateway("")], [Some(false); 2]);
     assert!(
         complaint("gateway = true\n").contains("`gateway` is forbidden here"),
         "{}",

@@ -39,7 +39,7 @@ fn tier() -> Tier {
         model: "model-1".to_owned(),
         dialect: "openai",
         base_url: "https://api.example.org/v1".to_owned(),
-        local: false,
+        local: Some(false),
         key_variable: Some("ACME_KEY".to_owned()),
         problem: None,
         price: Some(PricePerMillion { input_usd: 0.25, output_usd: 2.0 }),
@@ -59,7 +59,7 @@ fn people_read_their_tiers() {
         tier: "local".to_owned(),
         model: "qwen\u{1b}[31m".to_owned(),
         base_url: "http://127.0.0.1:11434".to_owned(),
-        local: true,
+        local: Some(true),
         key_variable: None,
         price: Some(PricePerMillion { input_usd: 0.0, output_usd: 0.0 }),
         problem: Some("needs a key".to_owned()),
@@ -69,7 +69,18 @@ fn people_read_their_tiers() {
         estimate_error: None,
         ..tier()
     };
-    let text = plain(&tiers_text(&[open, tier()], Path::new("/h/config.toml"), &["no ledger".to_owned()]));
+    let relay = Tier {
+        tier: "relay".to_owned(),
+        provider: "proxy".to_owned(),
+        base_url: "http://localhost:4000/v1".to_owned(),
+        local: None,
+        price: None,
+        requests: Requests::default(),
+        estimate_error: None,
+        ..tier()
+    };
+    let text =
+        plain(&tiers_text(&[open, tier(), relay], Path::new("/h/config.toml"), &["no ledger".to_owned()]));
     insta::assert_snapshot!(text, @r"
     local  qwen\u{1b}[31m of acme at http://127.0.0.1:11434
       cannot be asked: it needs a key
@@ -80,6 +91,10 @@ fn people_read_their_tiers() {
       key from ACME_KEY; $0.25 in, $2.00 out a million tokens (user)
       4 requests in 30 days, 3 answered, in 400 ms (p95 1.2 s)
       counts 7.5 % too high on average, p95 12.5 %, worst 12.5 % off (3 requests)
+    relay  model-1 of proxy at http://localhost:4000/v1
+      key from ACME_KEY; price unknown
+      may send code off this machine: it wants a key, as gateways do; in [providers.proxy] write gateway = false if it passes nothing on, or gateway = true
+      0 requests in 30 days
     note: no ledger
     ");
 }
