@@ -20,7 +20,7 @@ use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
 use crate::model::Egress;
-use crate::report::models::gateway_unsaid;
+use crate::report::models::may_leave;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -208,13 +208,9 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
                 let gateway = if is_gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
                 match egress {
-                    Egress::MayLeave => list.warn(
-                        &subject,
-                        format_args!(
-                            "{about}, may send code off this machine: {}",
-                            gateway_unsaid(&endpoint.provider)
-                        ),
-                    )?,
+                    Egress::MayLeave => {
+                        list.warn(&subject, format_args!("{about}; it {}", may_leave(&endpoint.provider)))?
+                    }
                     Egress::Stays | Egress::Leaves => list.ok(&subject, about)?,
                 }
             }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::price::PriceSource;
 use crate::meter::price::table::{Table, TableError, day, forget, keep};
-use crate::model::Endpoint;
+use crate::model::{Egress, Endpoint};
 use crate::report::prices::{PricedTier, json, list, tiers, updated};
 
 pub(super) fn execute(
@@ -44,13 +44,15 @@ pub(super) fn execute(
             let is_list = args.all || args.model.is_some();
             match args.format {
                 ListFormat::Text if is_list => {
-                    out.write_all(list(first, args.model.as_deref(), old).as_bytes())?;
+                    out.write_all(list(first, args.model.as_deref(), old, environment.columns).as_bytes())?;
                 }
                 ListFormat::Json if is_list => {
                     let listed = first.only(args.model.as_deref().unwrap_or_default());
                     writeln!(out, "{}", listed.to_json().map_err(std::io::Error::other)?)?;
                 }
-                ListFormat::Text => out.write_all(tiers(&priced(&config)?, first, old).as_bytes())?,
+                ListFormat::Text => {
+                    out.write_all(tiers(&priced(&config)?, first, old, environment.columns).as_bytes())?
+                }
                 ListFormat::Json => {
                     let tiers = json(&priced(&config)?, first, old);
                     writeln!(out, "{}", tiers.map_err(std::io::Error::other)?)?;
@@ -93,8 +95,9 @@ fn priced(config: &Config) -> Result<Vec<PricedTier>, Error> {
             prices.get(&Endpoint::host(&endpoint.base_url)?, &endpoint.model)?.suspect.clone()
         };
         let suspect = if is_listed { listed() } else { None };
+        let may_be_free = endpoint.egress() == Egress::MayLeave;
         let Endpoint { tier, provider, model, price, .. } = endpoint;
-        tiers.push(PricedTier { tier, provider, model, price, suspect });
+        tiers.push(PricedTier { tier, provider, model, price, may_be_free, suspect });
     }
     Ok(tiers)
 }

@@ -302,11 +302,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     };
     writeln!(out, "  {key}; {price}")?;
     if tier.local.is_none() {
-        writeln!(
-            out,
-            "  {YELLOW}may send code off this machine{YELLOW:#}: {}",
-            gateway_unsaid(&tier.provider)
-        )?;
+        writeln!(out, "  {YELLOW}{MAY_LEAVE}{YELLOW:#}, since it wants a key: {}", unless(&tier.provider))?;
     }
     if let Some(because) = &tier.breaker_because {
         writeln!(out, "  {YELLOW}breaker {}{YELLOW:#}: {}", tier.breaker, one_line(because, 3 * WORDS))?;
@@ -335,15 +331,17 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     Ok(())
 }
 
-/// What to do about a provider on this machine that wants a key, where the user's file does not say
-/// whether it is a gateway.
+/// What is said of a server on this machine that may be a gateway.
+const MAY_LEAVE: &str = "may send code off this machine";
+
+fn unless(provider: &str) -> String {
+    format!("gateway = false in [providers.{}] says that it does not", shown(provider))
+}
+
+/// What there is to say of a tier whose provider is on this machine, wants a key, and may be a gateway.
 #[must_use]
-pub fn gateway_unsaid(provider: &str) -> String {
-    format!(
-        "it wants a key, as gateways do; in [providers.{}] write gateway = false if it passes nothing on, or \
-         gateway = true",
-        shown(provider)
-    )
+pub fn may_leave(provider: &str) -> String {
+    format!("{MAY_LEAVE}, since it wants a key: {}", unless(provider))
 }
 
 /// Renders the tiers as one line of JSON.

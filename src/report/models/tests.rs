@@ -93,7 +93,7 @@ fn people_read_their_tiers() {
       counts 7.5 % too high on average, p95 12.5 %, worst 12.5 % off (3 requests)
     relay  model-1 of proxy at http://localhost:4000/v1
       key from ACME_KEY; price unknown
-      may send code off this machine: it wants a key, as gateways do; in [providers.proxy] write gateway = false if it passes nothing on, or gateway = true
+      may send code off this machine, since it wants a key: gateway = false in [providers.proxy] says that it does not
       0 requests in 30 days
     note: no ledger
     ");
