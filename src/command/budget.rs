@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::cli::{Budget as Arguments, Hook};
 use crate::config::{Ceiling, Config, Environment};
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::{GitError, Repository};
 use crate::meter::budget::Budget;
+use crate::meter::calendar::since_epoch;
 use crate::meter::standing::Standing;
 use crate::meter::{Limits, Window};
 use crate::report::budget::{Bound, Overview, write};
@@ -50,7 +51,7 @@ pub(super) fn execute(
         }
     }
     bounds.sort_by_key(|bound| bound.limit.window);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now = since_epoch(SystemTime::now());
     let limits = Limits::new(limits);
     let standing = match Budget::existing(&config.store(), limits.clone(), attribution.clone())? {
         Some(budget) => budget.standing()?,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::{Hook, ListFormat, Models, ModelsAction};
 use crate::config::{Config, Environment};
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::breaker::{self, Admission};
 use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::calendar::since_epoch;
 use crate::meter::estimate;
 use crate::meter::price::PriceSource;
 use crate::meter::store::{Experience, LedgerRow, State};
@@ -60,7 +61,7 @@ fn attribution(config: &Config) -> Attribution {
 
 fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
     let mut notes = Vec::new();
-    let now = now();
+    let now = since_epoch(SystemTime::now());
     let past = Past::read(config, now).unwrap_or_else(|error| {
         notes.push(format!("past requests are not known: {error}"));
         Past::default()
@@ -103,11 +104,6 @@ impl Past {
         }
         Ok(Self { rows, cells: budget.cells("breaker:")?.into_iter().collect(), experience })
     }
-}
-
-/// Milliseconds since the epoch.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {

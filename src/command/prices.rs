@@ -10,8 +10,9 @@ use crate::cli::{Hook, ListFormat, Prices as Arguments, PricesAction};
 use crate::config::{Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::meter::calendar;
 use crate::meter::price::PriceSource;
-use crate::meter::price::table::{Table, TableError, day, forget, keep};
+use crate::meter::price::table::{Table, TableError, forget, keep};
 use crate::model::{Egress, Endpoint};
 use crate::report::prices::{PricedTier, json, list, tiers, updated};
 
@@ -22,7 +23,7 @@ pub(super) fn execute(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
     let config = Config::of_user(environment)?;
-    let today = day(SystemTime::now());
+    let today = calendar::date(calendar::since_epoch(SystemTime::now()));
     match &args.action {
         Some(PricesAction::Update { remove: true, .. }) => {
             let was_there = forget(&config.state_directory).map_err(refused)?;

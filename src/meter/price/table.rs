@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{LongPrompt, Price, PriceError, PriceSource, litellm};
+use crate::meter::calendar::{date, since_epoch};
 use crate::meter::make_private;
 use crate::text::{is_unprintable, one_line};
 use crate::tokens::{Count, PicoUsd};
@@ -369,8 +369,12 @@ impl Prices {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let parsed = Table::parse(&read(&path)?, PriceSource::Updated);
-        let (table, _) = parsed.map_err(|why| TableError::Damaged { path, why })?;
+        let damaged = |why| TableError::Damaged { path: path.clone(), why };
+        let text = read(&path).map_err(|error| match error {
+            TableError::NotAList { why, .. } => damaged(why),
+            error => error,
+        })?;
+        let (table, _) = Table::parse(&text, PriceSource::Updated).map_err(damaged)?;
         Ok(Self { updated: Some(table) })
     }
 
@@ -428,7 +432,12 @@ fn read(path: &Path) -> Result<String, TableError> {
     let failed = |source| TableError::File { action: "read", path: path.to_owned(), source };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
+    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            TableError::NotAList { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() }
+        }
+        _ => failed(error),
+    })?;
     if text.len() as u64 > SIZE_LIMIT {
         return Err(failed(io::Error::other(format!("it is larger than {} MiB", SIZE_LIMIT >> 20))));
     }
@@ -438,18 +447,11 @@ fn read(path: &Path) -> Result<String, TableError> {
 /// The UTC day on which a file was last changed.
 fn modified(path: &Path) -> Result<Date, TableError> {
     let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed.map(day).map_err(|source| TableError::File {
+    changed.map(|time| date(since_epoch(time))).map_err(|source| TableError::File {
         action: "find the date of",
         path: path.to_owned(),
         source,
     })
-}
-
-/// The UTC day of a time; the first of the calendar for one beyond it.
-#[must_use]
-pub fn day(time: SystemTime) -> Date {
-    let timestamp = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    jiff::tz::TimeZone::UTC.to_datetime(timestamp).date()
 }
 
 #[cfg(test)]

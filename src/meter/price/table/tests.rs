@@ -205,7 +205,7 @@ fn litellms_list_is_trimmed_and_believed() {
 
     // Without a date, the day on which the file was last changed.
     let (dated, _) = Table::import(&path, None).unwrap();
-    assert_eq!(dated.date, day(SystemTime::now()));
+    assert_eq!(dated.date, date(since_epoch(std::time::SystemTime::now())));
 }
 
 #[test]
@@ -258,8 +258,12 @@ fn what_is_no_list_is_refused_with_what_to_do() {
     assert!(said.contains("api.openai.com/gpt-a: its `input_cost_per_token` is no number"), "{said}");
     assert!(!words(&["gpt\u{1b}[2J"]).contains('\u{1b}'));
     assert!(refused(r#"{"version":1,"date":"yesterday","source":"","prices":{}}"#).contains("yesterday"));
-    let damaged = Prices::load(directory.path()).unwrap_err().to_string();
-    assert!(damaged.contains("is damaged") && damaged.contains("--remove"), "{damaged}");
+    let damaged = || Prices::load(directory.path()).unwrap_err().to_string();
+    assert!(damaged().contains("is damaged") && damaged().contains("--remove"), "{}", damaged());
+    std::fs::write(&path, b"PK\x03\x04\xff").unwrap();
+    let said = Table::import(&path, None).unwrap_err().to_string();
+    assert!(said.contains("is no price list (it is not UTF-8 text)"), "{said}");
+    assert!(damaged().contains("is damaged (it is not UTF-8 text)"), "{}", damaged());
 }
 
 #[test]
