@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use crate::cli::{Cache as Arguments, ListFormat};
-use crate::config::{Config, Environment};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::cache::{Cache, CacheError};
@@ -17,7 +17,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let directory = Config::of_user(environment)?.state_directory;
+    let directory = UserConfig::load(environment)?.state_directory;
     let refused = |error: CacheError| Error::Refused(error.to_string());
     let now = since_epoch(SystemTime::now());
     let mut cache = Cache::existing(&directory, now).map_err(refused)?;

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use super::install::program_directory;
 use crate::cli::Hook;
 use crate::config::trust::Consent;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, UserConfig};
 use crate::error::{Error, with_causes};
 use crate::exit::ExitStatus;
 use crate::git::Repository;
@@ -119,8 +119,8 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             for problem in options.rules.unsupported() {
                 list.warn("rules", problem)?;
             }
-            let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
-            let path = config.user_path.display();
+            let yours = if config.user.path.exists() { "yours is" } else { "yours would be" };
+            let path = config.user.path.display();
             list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
@@ -137,15 +137,15 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         )?,
     }
     tiers(&config, list)?;
-    ledger(&config, list)?;
+    ledger(&config.user, list)?;
     sharing(&config, list)?;
     cache(&config, list)
 }
 
 /// Where reservations and the ledger are kept, and what that place promises.
-pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
+    let budget = Budget::open(&user.store(), Limits::default(), user.attribution("doctor"));
     match budget.and_then(|budget| budget.about()) {
         Ok(About { place, facts, warnings }) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
@@ -173,7 +173,7 @@ fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Without earlier reviews everything works, and costs more.
 fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let opened = Cache::existing(&config.state_directory, 0);
+    let opened = Cache::existing(&config.user.state_directory, 0);
     let counted = opened.and_then(|cache| {
         cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
     });
@@ -189,7 +189,7 @@ fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Every tier that is defined, and every one that is asked for and is not.
 fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let mut names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = config.user.file.tiers.keys().map(String::as_str).collect();
     for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
         if !names.contains(&name) {
             names.push(name);
@@ -197,7 +197,7 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     }
     for name in names {
         let subject = format!("tier {name}");
-        match config.endpoint(name) {
+        match config.user.endpoint(name) {
             Ok(endpoint) => {
                 let egress = endpoint.egress();
                 let key = endpoint

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::cli::{By, Hook, Since, Spend as Arguments};
-use crate::config::{Config, Environment};
+use crate::cli::{By, Since, Spend as Arguments};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::budget::Budget;
@@ -23,7 +23,7 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::of_user(environment)?;
+    let user = UserConfig::load(environment)?;
     let now = calendar::since_epoch(SystemTime::now());
     let period = period(args.since, args.until, calendar::date(now))?;
     let mut by: Vec<By> = Vec::new();
@@ -33,13 +33,12 @@ pub(super) fn execute(
         }
     }
     let mut spend = Spend::new(by, period);
-    let attribution = config.attribution(Hook::PreCommit);
-    if let Some(budget) = Budget::existing(&config.store(), Limits::default(), attribution)? {
+    if let Some(budget) = Budget::existing(&user.store(), Limits::default(), user.attribution("spend"))? {
         budget.ledger(period.since)?.iter().for_each(|row| spend.request(row));
     }
     // What was avoided stands beside the bill, and a bill is worth having without it.
-    let file = config.state_directory.join(units::FILE);
-    match units::read(&config.state_directory, |units| spend.units(&units)) {
+    let file = user.state_directory.join(units::FILE);
+    match units::read(&user.state_directory, |units| spend.units(&units)) {
         Ok(0) => {}
         Ok(lines) => spend.notes.push(format!(
             "lines of {} that cannot be read, such as a killed process leaves: {lines}, not counted",
