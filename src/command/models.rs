@@ -60,13 +60,16 @@ const HOOK: &str = "models test";
 fn list(user: &UserConfig, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
     let mut notes = Vec::new();
     let now = since_epoch(SystemTime::now());
-    let past = Past::read(user, now).unwrap_or_else(|error| {
-        notes.push(format!("past requests are not known: {error}"));
-        Past::default()
-    });
+    let past = match Past::read(user, now) {
+        Ok(past) => Some(past),
+        Err(error) => {
+            notes.push(format!("past requests and breakers are not known: {error}"));
+            None
+        }
+    };
     let mut tiers = Vec::new();
     for name in user.file.tiers.keys() {
-        tiers.push(tier(user, &user.priced(name)?, &past, now));
+        tiers.push(tier(user, &user.priced(name)?, past.as_ref(), now));
     }
     let path = &user.path;
     match format {
@@ -91,7 +94,8 @@ struct Past {
 impl Past {
     fn read(user: &UserConfig, now: u64) -> Result<Self, BudgetError> {
         // No limit, since nothing is reserved.
-        let budget = Budget::open(&user.store(), Limits::default(), user.attribution(HOOK))?;
+        let budget = Budget::existing(&user.store(), Limits::default(), user.attribution(HOOK))?;
+        let Some(budget) = budget else { return Ok(Self::default()) };
         let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
         let mut experience = BTreeMap::new();
         for tier in user.file.tiers.values() {
@@ -102,7 +106,7 @@ impl Past {
     }
 }
 
-fn tier(user: &UserConfig, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
+fn tier(user: &UserConfig, endpoint: &Endpoint, past: Option<&Past>, now: u64) -> Tier {
     let is_sent = |row: &&LedgerRow| {
         row.provider == endpoint.provider
             && row.model == endpoint.model
@@ -111,11 +115,14 @@ fn tier(user: &UserConfig, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
     let answered = |row: &LedgerRow| row.latency_ms.filter(|_| row.outcome.as_deref() == Some("ok"));
     let provider = user.file.providers.get(&endpoint.provider);
     let able = user.endpoint(&endpoint.tier);
-    // Its cell depends on the key.
-    let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
-    let mut breaker = breaker::State::read(cell.map(String::as_str));
-    // Asked of a copy: nobody is about to send anything.
-    let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
+    let admission = past.map(|past| {
+        // Its cell depends on the key.
+        let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
+        // Asked of a copy: nobody is about to send anything.
+        let mut breaker = breaker::State::read(cell.map(String::as_str));
+        breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO)
+    });
+    let requests = past.map(|past| Requests::of(past.rows.iter().filter(is_sent).map(answered)));
     let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
     Tier {
         tier: endpoint.tier.clone(),
@@ -134,16 +141,15 @@ fn tier(user: &UserConfig, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
             .price
             .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
         price_source: PriceSource::of(endpoint.price.as_ref()),
-        breaker: admission.as_str(),
+        breaker: admission.as_ref().map(Admission::as_str),
         breaker_because: match &admission {
-            Admission::Closed => None,
-            Admission::Probe => Some("the next request finds out whether it works again".to_owned()),
-            Admission::Open(closure) => Some(closure.to_string()),
+            None | Some(Admission::Closed) => None,
+            Some(Admission::Probe) => Some("the next request finds out whether it works again".to_owned()),
+            Some(Admission::Open(closure)) => Some(closure.to_string()),
         },
-        requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
+        requests: requests.unwrap_or_default(),
         estimate_error: past
-            .experience
-            .get(&(endpoint.provider.clone(), endpoint.model.clone()))
+            .and_then(|past| past.experience.get(&(endpoint.provider.clone(), endpoint.model.clone())))
             .and_then(|seen| EstimateError::of(seen)),
     }
 }

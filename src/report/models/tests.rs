@@ -44,7 +44,7 @@ fn tier() -> Tier {
         problem: None,
         price: Some(PricePerMillion { input_usd: 0.25, output_usd: 2.0 }),
         price_source: "user".to_owned(),
-        breaker: "closed",
+        breaker: Some("closed"),
         breaker_because: None,
         requests: Requests::of([Some(300), None, Some(1200), Some(400)]),
         estimate_error: EstimateError::of(
@@ -63,9 +63,9 @@ fn people_read_their_tiers() {
         key_variable: None,
         price: Some(PricePerMillion { input_usd: 0.0, output_usd: 0.0 }),
         problem: Some("needs a key".to_owned()),
-        breaker: "open",
+        breaker: Some("open"),
         breaker_because: Some("connection refused; asked again in 58 s".to_owned()),
-        requests: Requests::default(),
+        requests: Requests::of([]),
         estimate_error: None,
         ..tier()
     };
@@ -75,7 +75,7 @@ fn people_read_their_tiers() {
         base_url: "http://localhost:4000/v1".to_owned(),
         local: None,
         price: None,
-        requests: Requests::default(),
+        requests: Requests::of([]),
         estimate_error: None,
         ..tier()
     };
@@ -101,13 +101,14 @@ fn people_read_their_tiers() {
 
 #[test]
 fn latencies_are_the_nearest_rank() {
-    assert_eq!(Requests::of([]), Requests::default());
+    let none = Requests::of([]);
+    assert_eq!((none.requests, none.answered, none.latency_p50_ms), (Some(0), Some(0), None));
     let hundred = Requests::of((1..=100).rev().map(Some));
     assert_eq!((hundred.latency_p50_ms, hundred.latency_p95_ms), (Some(50), Some(95)));
     let one = Requests::of([None, Some(7)]);
     assert_eq!(
         (one.requests, one.answered, one.latency_p50_ms, one.latency_p95_ms),
-        (2, 1, Some(7), Some(7))
+        (Some(2), Some(1), Some(7), Some(7))
     );
 }
 
