@@ -52,12 +52,13 @@ pub(super) fn execute(
     bounds.sort_by_key(|bound| bound.limit.window);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let limits = Limits::new(limits);
-    let standing = match Budget::existing(&config.store(), limits.clone(), attribution.clone())? {
-        Some(budget) => budget.standing()?,
-        None => Standing::unused(now, &limits, &attribution),
+    let place = config.store();
+    let (standing, waiting) = match Budget::existing(&place, limits.clone(), attribution.clone())? {
+        Some(budget) => (budget.standing()?, budget.waiting().cloned()),
+        None => (Standing::unused(now, &limits, &attribution), None),
     };
     let user_file = config.user_path;
-    let overview = Overview { attribution, now, standing, bounds, user_file, origins };
+    let overview = Overview { attribution, place, standing, waiting, bounds, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)
 }

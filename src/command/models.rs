@@ -94,7 +94,7 @@ struct Past {
 impl Past {
     fn read(config: &Config, now: u64) -> Result<Self, BudgetError> {
         // No limit, since nothing is reserved.
-        let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
+        let budget = Budget::open_to_read(&config.store(), Limits::default(), attribution(config))?;
         let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
         let mut experience = BTreeMap::new();
         for tier in config.user.tiers.values() {

@@ -36,6 +36,13 @@ pub(super) fn execute(
     let attribution = config.attribution(Hook::PreCommit);
     if let Some(budget) = Budget::existing(&config.store(), Limits::default(), attribution)? {
         budget.ledger(period.since)?.iter().for_each(|row| spend.request(row));
+        spend.notes.extend(budget.waiting().map(|waiting| {
+            let because = &waiting.because;
+            format!(
+                "{waiting} wait for the ledger, and are billed once it takes them, or in full where it gave them up: \
+                 {because}"
+            )
+        }));
     }
     // What was avoided stands beside the bill, and a bill is worth having without it.
     let file = config.state_directory.join(units::FILE);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::denial::Denial;
 use super::price::Price;
-use super::spool::Spool;
+use super::spool::{Spool, Waiting};
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
 use super::{Attribution, Limit, Limits, Scope, Unit, Window};
@@ -41,6 +41,7 @@ pub struct Budget {
     taken: Mutex<RunTotals>,
     /// None in tests of a store alone.
     spool: Option<Spool>,
+    waiting: Option<Waiting>,
 }
 
 /// What one request may take at the most.
@@ -187,8 +188,8 @@ pub struct WindowState {
 }
 
 impl Budget {
-    /// [`open`](Self::open), to read what is there; none where nothing was ever held, and then nothing
-    /// is made.
+    /// [`open_to_read`](Self::open_to_read) what is there; none where nothing was ever held, and then
+    /// nothing is made.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
@@ -197,7 +198,27 @@ impl Budget {
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Option<Self>, BudgetError> {
-        if place.exists() { Self::open(place, limits, attribution).map(Some) } else { Ok(None) }
+        if place.exists() { Self::open_to_read(place, limits, attribution).map(Some) } else { Ok(None) }
+    }
+
+    /// [`open`](Self::open), where nothing is to be held: a store that takes no writes now can be read
+    /// all the same. What it could not be told then is [`waiting`](Self::waiting).
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub fn open_to_read(
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Self, BudgetError> {
+        let store = place.open(&random_id(), Box::new(system_clock))?;
+        let spool = Spool::of(place);
+        let told = spool.replay(&*store).and_then(|()| store.reap());
+        let waiting = match told {
+            Ok(_) => None,
+            Err(error) => spool.waiting(&error).map_err(|_| error)?,
+        };
+        Ok(Self { spool: Some(spool), waiting, ..Self::with(store, limits, attribution) })
     }
 
     /// Opens the store at `place` (made if it is missing), and resolves what dead processes left.
@@ -246,8 +267,19 @@ impl Budget {
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
         store.reap()?;
+        Ok(Self::with(store, limits, attribution))
+    }
+
+    fn with(store: Box<dyn Store>, limits: Limits, attribution: Attribution) -> Self {
         let taken = RunTotals { used: 0, reserved: 0, cost: Some(PicoUsd::ZERO), failure: None };
-        Ok(Self { store, limits, attribution, lease: LEASE, taken: Mutex::new(taken), spool: None })
+        let taken = Mutex::new(taken);
+        Self { store, limits, attribution, lease: LEASE, taken, spool: None, waiting: None }
+    }
+
+    /// What waits for a store that takes no writes now; none where it does, or nothing waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&Waiting> {
+        self.waiting.as_ref()
     }
 
     /// Sets how long a request may stay open before other processes take it for abandoned: the

@@ -136,6 +136,8 @@ pub struct About {
     pub facts: Vec<String>,
     /// What keeps it from its promise, a sentence each, with what to do.
     pub warnings: Vec<String>,
+    /// Why it takes no writes now, so that no call is made, with what to do; none where it does.
+    pub refusal: Option<String>,
 }
 
 /// Where a store is.
@@ -149,6 +151,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// How to begin an empty ledger, where the one that is there is of no use.
+    #[must_use]
+    pub fn begin_anew(&self) -> String {
+        match &self.redis {
+            Some(_) => "choose another [store] namespace and run `hookgate store init`".to_owned(),
+            None => {
+                let path = sqlite::SqliteStore::path(&self.directory);
+                format!("move {} and the files beside it that begin with its name away", path.display())
+            }
+        }
+    }
+
     /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
     /// it cannot be; and so is a server, which opening does not make.
     #[must_use]
@@ -250,6 +264,8 @@ pub struct Totals {
 pub struct WindowTotals {
     /// Now, in ms since the epoch; never before a time seen earlier.
     pub time: u64,
+    /// What the store's clock shows, which may be before that.
+    pub clock: u64,
     /// This hook run.
     pub run: Totals,
     /// The scopes that it belongs to.

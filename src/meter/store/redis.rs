@@ -144,7 +144,7 @@ impl RedisStore {
         let force = if made == Made::Accepted { "1" } else { "0" };
         let arguments = [nonce(), force.to_owned(), floor.to_string()];
         let keys = [store.key("root")];
-        let reply: Vec<String> = store.link().run(&script::INIT, &keys, &store.greeted(&arguments))?;
+        let reply = store.run(&script::INIT, &keys, &arguments)?;
         match reply.first().map(String::as_str) {
             Some("done") => store.remember(&reply)?,
             // Another machine was faster.
@@ -187,6 +187,30 @@ impl RedisStore {
         all
     }
 
+    /// Runs a script; where the login lacks a command for it, the error names all that it lacks.
+    fn run(&self, script: &Script, keys: &[String], arguments: &[String]) -> Result<Vec<String>, StoreError> {
+        let reply = self.link().run(script, keys, &self.greeted(arguments));
+        match reply {
+            Err(StoreError::Redis { fault: Fault::Permission(said), .. }) => {
+                Err(self.failed(self.refusal().unwrap_or(Fault::Permission(said))))
+            }
+            reply => reply,
+        }
+    }
+
+    /// Why the server would take no step now, if it says so.
+    fn refusal(&self) -> Option<Fault> {
+        let arguments: &[String] = &[];
+        let lacking: Result<Vec<String>, _> =
+            self.link().run(&script::PROBE, &[self.key("probe")], arguments);
+        match lacking {
+            Ok(lacking) if lacking.is_empty() => None,
+            Ok(lacking) => Some(Fault::Permission(format!("it lacks {}", lacking.join(", ")))),
+            Err(StoreError::Redis { fault, .. }) => Some(fault),
+            Err(_) => None,
+        }
+    }
+
     /// Runs a script, and checks that the server has lost nothing that this machine saw.
     fn call(
         &self,
@@ -195,7 +219,7 @@ impl RedisStore {
         arguments: &[String],
     ) -> Result<Vec<String>, StoreError> {
         for _ in 0..TRIES {
-            let reply: Vec<String> = self.link().run(script, keys, &self.greeted(arguments))?;
+            let reply = self.run(script, keys, arguments)?;
             match (reply.first().map(String::as_str), &reply[..]) {
                 (Some("done"), _) => {
                     self.remember(&reply)?;
@@ -475,7 +499,7 @@ impl Store for RedisStore {
             let keys = self.keys(&names.collect::<Vec<_>>());
             self.call(&script::LOOK, &keys, &[day.start.to_string(), day.end.to_string()])
         })?;
-        let mut amounts = reply.iter().skip(4).map(|amount| number(Some(amount)));
+        let mut amounts = reply.iter().skip(5).map(|amount| number(Some(amount)));
         let mut next = || {
             let mut amount = || amounts.next().unwrap_or(0);
             let (tokens, held, cost, held_cost, unpriced) =
@@ -488,7 +512,8 @@ impl Store for RedisStore {
                 unpriced,
             }
         };
-        let mut totals = WindowTotals { time: number(reply.get(3)), run: next(), ..WindowTotals::default() };
+        let (time, clock) = (number(reply.get(3)), number(reply.get(4)));
+        let mut totals = WindowTotals { time, clock, run: next(), ..WindowTotals::default() };
         for (scope, _) in scopes(attribution) {
             totals.scopes.insert(scope, ScopeTotals { day: next(), month: next() });
         }
@@ -564,7 +589,8 @@ impl Store for RedisStore {
     fn about(&self) -> Result<About, StoreError> {
         let info = self.info()?;
         let open: u64 = self.link().command(redis::cmd("ZCARD").arg(self.key("open")))?;
-        Ok(about::about(&mut self.link(), &info, open))
+        let refusal = self.refusal().map(|fault| self.failed(fault).to_string());
+        Ok(About { refusal, ..about::about(&mut self.link(), &info, open) })
     }
 }
 

@@ -303,7 +303,8 @@ impl Store for SqliteStore {
 
     fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError> {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
-            rows::totals(transaction, self.now(transaction)?, &self.run, attribution)
+            let totals = rows::totals(transaction, self.now(transaction)?, &self.run, attribution)?;
+            Ok(WindowTotals { clock: (self.clock)(), ..totals })
         })
     }
 
@@ -352,7 +353,8 @@ impl Store for SqliteStore {
                  last until then, and what is used counts for them"
             )
         });
-        Ok(About { place: self.path.display().to_string(), facts, warnings: warnings.into_iter().collect() })
+        let place = self.path.display().to_string();
+        Ok(About { place, facts, warnings: warnings.into_iter().collect(), refusal: None })
     }
 }
 
