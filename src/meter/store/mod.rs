@@ -454,10 +454,24 @@ pub enum StoreError {
         kind: String,
     },
     /// It can be read only.
-    #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]
+    #[error("{path} cannot be written ({reason}); make the file and its directory writable for you", path = path.display())]
     ReadOnly {
-        /// The database.
+        /// The database, or what is in its way.
         path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Something else than a file that can be opened is there.
+    #[error(
+        "{path} cannot be used ({reason}); see that it is there, a file of yours, and on a disk that works; \
+         moved away, it makes room for an empty ledger",
+        path = path.display()
+    )]
+    Unusable {
+        /// The database, or what is in its way.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
     },
     /// No room is left.
     #[error("the disk of {path} is full; make room", path = path.display())]

@@ -5,6 +5,7 @@
 //! line. A write-ahead log takes one synchronisation a step where a rollback journal takes four: a
 //! hook alone does not notice, and 64 of them do (`cargo bench --bench meter -- journal`).
 
+mod cause;
 mod filesystem;
 mod presence;
 mod schema;
@@ -365,17 +366,28 @@ fn after(time: u64, lease: Duration) -> u64 {
 
 /// What a failed wait means to the user.
 fn not_our_turn(path: &Path, busy: Duration, error: &io::Error) -> StoreError {
-    let path = path.to_path_buf();
     match error.kind() {
-        io::ErrorKind::TimedOut => StoreError::Locked { path, waited_ms: busy.as_millis() },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
-        _ => StoreError::Directory { path, reason: error.to_string() },
+        io::ErrorKind::TimedOut => {
+            StoreError::Locked { path: path.to_path_buf(), waited_ms: busy.as_millis() }
+        }
+        _ => cause::said(&path.with_extension("lock"), error),
     }
 }
 
 /// What a database error means to the user.
 fn explain(path: &Path, busy: Duration, error: rusqlite::Error) -> StoreError {
+    let cause = match error.sqlite_error_code() {
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied,
+        ) => cause::of(path),
+        _ => None,
+    };
+    if let Some(cause) = cause {
+        return cause;
+    }
     let path = path.to_path_buf();
     let reason = error.to_string();
     match error.sqlite_error_code() {
@@ -383,8 +395,18 @@ fn explain(path: &Path, busy: Duration, error: rusqlite::Error) -> StoreError {
             StoreError::Locked { path, waited_ms: busy.as_millis() }
         }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, reason },
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { path, reason },
         Some(ErrorCode::DiskFull) => StoreError::Full { path },
-        _ => StoreError::Other { path, reason },
+        // Which read or write failed is in SQLite's longer code, and nowhere in its words.
+        _ => match error.sqlite_error() {
+            Some(failure) => {
+                let code = failure.extended_code;
+                StoreError::Other {
+                    path,
+                    reason: format!("{reason} (SQLite's code {code}); see the system's log"),
+                }
+            }
+            None => StoreError::Other { path, reason },
+        },
     }
 }

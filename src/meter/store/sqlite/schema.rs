@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 
-use super::{explain, filesystem, not_our_turn, turn};
+use super::{cause, explain, filesystem, not_our_turn, turn};
 use crate::meter::store::StoreError;
 
 /// Marks a SQLite file as hookgate's: `hkgt` in ASCII.
@@ -90,7 +90,7 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     };
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(directory, path, busy)?,
-        Err(error) => return Err(in_directory(error)),
+        Err(error) => return Err(cause::said(path, &error)),
         Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
             // SQLite would take it for a new database. Ours is never seen unfinished, so this one
             // has lost its rows.
@@ -101,7 +101,9 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     let failed = |error| explain(path, busy, error);
     let mut connection = connect(path, busy).map_err(failed)?;
     if connection.is_readonly(MAIN_DB).map_err(failed)? {
-        return Err(StoreError::ReadOnly { path: path.to_path_buf() });
+        let reason = || "SQLite opens it to read only".to_owned();
+        let unknown = || StoreError::ReadOnly { path: path.to_path_buf(), reason: reason() };
+        return Err(cause::of(path).unwrap_or_else(unknown));
     }
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if number("application_id").map_err(failed)? != APPLICATION {

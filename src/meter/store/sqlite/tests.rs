@@ -253,18 +253,50 @@ fn a_ledger_that_cannot_be_written_is_named() {
     assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
 }
 
+/// What SQLite calls an unable open or an I/O error, whatever is behind it.
+#[cfg(unix)]
+#[test]
+fn what_is_in_the_way_of_the_ledger_is_named() {
+    let told = |obstruct: &dyn Fn(&Path)| {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path()).unwrap());
+        obstruct(directory.path());
+        let error = open(directory.path()).and_then(|store| asked(&store)).unwrap_err();
+        error.to_string().replace(&directory.path().display().to_string(), "")
+    };
+    let instead = |name: &'static str, make: fn(&Path)| {
+        move |directory: &Path| {
+            let _ = fs::remove_file(directory.join(name));
+            make(&directory.join(name));
+        }
+    };
+    let directory = |path: &Path| fs::create_dir(path).unwrap();
+    let nowhere = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
+    let device = |path: &Path| std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    for (name, make, cause) in [
+        ("ledger.sqlite", directory as fn(&Path), "/ledger.sqlite cannot be used (is a directory); "),
+        ("ledger.sqlite", nowhere, "/ledger.sqlite cannot be used (Too many levels of symbolic links"),
+        ("ledger.sqlite", device, "/ledger.sqlite cannot be used (it is no regular file); "),
+        ("ledger.sqlite-wal", directory, "/ledger.sqlite-wal cannot be used (is a directory); "),
+        ("ledger.sqlite-shm", directory, "/ledger.sqlite-shm cannot be used (is a directory); "),
+        ("ledger.lock", nowhere, "/ledger.lock cannot be used (Too many levels of symbolic links"),
+    ] {
+        let said = told(&instead(name, make));
+        assert!(said.starts_with(cause), "{name}: {said}");
+    }
+}
+
 #[test]
 fn a_failing_disk_is_told_apart() {
-    let explained = |code| {
-        explain(
-            Path::new("ledger.sqlite"),
-            BUSY,
-            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None),
-        )
-    };
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let path = directory.path().join("ledger.sqlite");
+    let explained =
+        |code| explain(&path, BUSY, rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_READONLY_DIRECTORY), StoreError::ReadOnly { .. }));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_FULL), StoreError::Full { .. }));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_IOERR_FSYNC), StoreError::Other { .. }));
+    assert!(explained(rusqlite::ffi::SQLITE_IOERR_FSYNC).to_string().contains("(SQLite's code 1034)"));
 }
 
 #[test]

@@ -194,7 +194,9 @@ fn another_node_of_a_cluster_names_the_one_that_keeps_the_keys() {
     let refusing = Refusing {
         code: "ASK",
         told: "its cluster does not serve this namespace now",
-        enter: |server| drop(server.say(&format!("CLUSTER SETSLOT {} MIGRATING {}", slot(server), peer(server)))),
+        enter: |server| {
+            drop(server.say(&format!("CLUSTER SETSLOT {} MIGRATING {}", slot(server), peer(server))))
+        },
         leave: |server| drop(server.say(&format!("CLUSTER SETSLOT {} STABLE", slot(server)))),
         is_readable: false,
         settles: false,
