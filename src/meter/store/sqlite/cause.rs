@@ -41,12 +41,8 @@ pub(super) fn said(path: &Path, error: &io::Error) -> StoreError {
 }
 
 fn usable(file: &Path) -> io::Result<()> {
-    let kind = fs::metadata(file)?.file_type();
-    if kind.is_dir() {
+    if fs::metadata(file)?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !kind.is_file() {
-        return Err(io::Error::other("it is no regular file"));
     }
     #[cfg(unix)]
     rustix::fs::access(file, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK)?;

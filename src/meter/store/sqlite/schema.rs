@@ -90,6 +90,7 @@ pub(super) fn open(directory: &Path, path: &Path, busy: Duration) -> Result<Conn
     };
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(directory, path, busy)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Err(in_directory(error)),
         Err(error) => return Err(cause::said(path, &error)),
         Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
             // SQLite would take it for a new database. Ours is never seen unfinished, so this one

@@ -272,11 +272,11 @@ fn what_is_in_the_way_of_the_ledger_is_named() {
     };
     let directory = |path: &Path| fs::create_dir(path).unwrap();
     let nowhere = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
-    let device = |path: &Path| std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    let gone = |path: &Path| std::os::unix::fs::symlink(path.with_extension("gone"), path).unwrap();
     for (name, make, cause) in [
         ("ledger.sqlite", directory as fn(&Path), "/ledger.sqlite cannot be used (is a directory); "),
         ("ledger.sqlite", nowhere, "/ledger.sqlite cannot be used (Too many levels of symbolic links"),
-        ("ledger.sqlite", device, "/ledger.sqlite cannot be used (it is no regular file); "),
+        ("ledger.sqlite", gone, "/ledger.sqlite cannot be used (No such file or directory"),
         ("ledger.sqlite-wal", directory, "/ledger.sqlite-wal cannot be used (is a directory); "),
         ("ledger.sqlite-shm", directory, "/ledger.sqlite-shm cannot be used (is a directory); "),
         ("ledger.lock", nowhere, "/ledger.lock cannot be used (Too many levels of symbolic links"),
