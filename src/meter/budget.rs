@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::denial::Denial;
 use super::price::Price;
@@ -16,6 +16,10 @@ use crate::tokens::{PicoUsd, Usage, UsageSource};
 /// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
 /// and 30 seconds.
 const LEASE: Duration = Duration::from_secs(150);
+
+/// How long the store is waited for after the deadline of a run, in all: what was sent is to be settled
+/// then, and what it taught of its endpoint to be kept.
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// The name of a hook run, under which a store adds up what all its requests take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,7 +215,7 @@ impl Budget {
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
-        let store = place.open(&random_id(), Box::new(system_clock))?;
+        let store = place.open(&random_id(), Box::new(system_clock), None)?;
         let spool = Spool::of(place);
         let told = spool.replay(&*store).and_then(|()| store.reap());
         let waiting = match told {
@@ -226,21 +230,33 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub fn open(place: &Place, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
-        Self::open_for(&RunId::random(), place, limits, attribution)
+        Self::open_until(&RunId::random(), None, place, limits, attribution)
     }
 
     /// [`open`](Self::open) for a part of a hook run, whose limits hold for all its parts together.
-    /// Parts follow one another: of one run, one budget at a time is open.
+    /// Parts follow one another: of one run, one budget at a time is open. It has to be over by
+    /// `deadline`, and the store makes it later by a second at the most.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub fn open_for(
         run: &RunId,
+        deadline: Instant,
         place: &Place,
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
-        let store = place.open(&run.0, Box::new(system_clock))?;
+        Self::open_until(run, deadline.checked_add(AFTERMATH), place, limits, attribution)
+    }
+
+    fn open_until(
+        run: &RunId,
+        until: Option<Instant>,
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Self, BudgetError> {
+        let store = place.open(&run.0, Box::new(system_clock), until)?;
         let spool = Spool::of(place);
         spool.replay(&*store)?;
         Ok(Self { spool: Some(spool), ..Self::over(store, limits, attribution)? })
@@ -254,7 +270,7 @@ impl Budget {
         attribution: Attribution,
         clock: super::store::Clock,
     ) -> Result<Self, BudgetError> {
-        Self::over(place.open(&random_id(), clock)?, limits, attribution)
+        Self::over(place.open(&random_id(), clock, None)?, limits, attribution)
     }
 
     /// A budget over a store that was opened for this hook run alone.

@@ -130,7 +130,9 @@ fn the_parts_of_a_run_share_its_limit_also_where_the_store_fails_between_them() 
     let place = Place { directory: directory.path().to_owned(), redis: None };
     let limit = Limit { window: Window::Hook, scope: Scope::User, unit: Unit::Tokens, most: 3_000 };
     let run = RunId::random();
-    let open = || Budget::open_for(&run, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
+    let later = Instant::now() + HOUR;
+    let open =
+        || Budget::open_for(&run, later, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
     let first = open();
     let permit = first.reserve(&request(None)).unwrap().dispatch().unwrap();
     fail(&directory, true);

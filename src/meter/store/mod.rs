@@ -8,12 +8,13 @@
 pub mod sqlite;
 pub(crate) mod redis;
 pub(super) mod turn;
+mod patience;
 #[cfg(test)]
 mod properties;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::budget::Estimate;
 use super::denial::Denial;
@@ -170,15 +171,20 @@ impl Place {
         self.redis.is_some() || sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
     }
 
-    /// Opens the store for the hook run `run`.
+    /// Opens the store for the hook run `run`, which waits for no step after `until`.
     ///
     /// # Errors
     /// [`StoreError`], with what to do about it.
-    pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
+    pub(super) fn open(
+        &self,
+        run: &str,
+        clock: Clock,
+        until: Option<Instant>,
+    ) -> Result<Box<dyn Store>, StoreError> {
         match &self.redis {
             // The server's clock counts there, the same for all machines.
-            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None)?)),
-            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?)),
+            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None, until)?)),
+            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock, until)?)),
         }
     }
 

@@ -23,7 +23,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Script;
 
@@ -81,8 +81,8 @@ pub enum Made {
 }
 
 impl RedisStore {
-    /// Opens the store on `server` for the hook run `run`; `directory` is where this machine
-    /// remembers what it saw.
+    /// Opens the store on `server` for the hook run `run`, which waits for nothing after `until`;
+    /// `directory` is where this machine remembers what it saw.
     ///
     /// # Errors
     /// [`StoreError::Redis`] with what to do about it, [`StoreError::Directory`].
@@ -91,8 +91,9 @@ impl RedisStore {
         server: &Server,
         run: &str,
         clock: Option<Clock>,
+        until: Option<Instant>,
     ) -> Result<Self, StoreError> {
-        let store = Self::unchecked(directory, server, run, clock)?;
+        let store = Self::unchecked(directory, server, run, clock, until)?;
         store.info()?.check().map_err(|fault| store.failed(fault))?;
         let now = store.call(&script::LOOK, &[store.key("root")], &[])?;
         store.time.store(number(now.get(3)), Ordering::Relaxed);
@@ -104,14 +105,15 @@ impl RedisStore {
         server: &Server,
         run: &str,
         clock: Option<Clock>,
+        until: Option<Instant>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             server: server.clone(),
             run: run.to_owned(),
             clock,
             time: AtomicU64::new(0),
-            link: Mutex::new(Link::new(server.clone())),
-            memory: Mutex::new(Memory::open(directory, server)?),
+            link: Mutex::new(Link::until(server.clone(), until)),
+            memory: Mutex::new(Memory::open(directory, server, until)?),
             held: Mutex::default(),
         })
     }
@@ -127,7 +129,7 @@ impl RedisStore {
         accept_loss: bool,
         clock: Option<Clock>,
     ) -> Result<Made, StoreError> {
-        let store = Self::unchecked(directory, server, "", clock)?;
+        let store = Self::unchecked(directory, server, "", clock, None)?;
         store.info()?.check().map_err(|fault| store.failed(fault))?;
         let found = store.call(&script::LOOK, &[store.key("root")], &[]);
         let made = match found {

@@ -16,11 +16,12 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_params, params};
 
 use self::presence::Presence;
+use super::patience::Patience;
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
     WindowTotals, turn,
@@ -40,7 +41,7 @@ pub struct SqliteStore {
     runs: PathBuf,
     run: String,
     clock: Clock,
-    busy: Duration,
+    patience: Patience,
     inner: Mutex<Inner>,
 }
 
@@ -57,23 +58,33 @@ impl SqliteStore {
     }
 
     /// Opens the database in `directory` for the hook run `run`; makes directory and database where
-    /// they are missing, for this user alone.
+    /// they are missing, for this user alone. No step waits for others after `until`.
     ///
     /// # Errors
     /// [`StoreError`], with the path and what to do.
-    pub fn open(directory: &Path, run: &str, clock: Clock) -> Result<Self, StoreError> {
-        Self::open_waiting(directory, run, clock, BUSY)
+    pub fn open(
+        directory: &Path,
+        run: &str,
+        clock: Clock,
+        until: Option<Instant>,
+    ) -> Result<Self, StoreError> {
+        Self::open_waiting(directory, run, clock, Patience { each: BUSY, until })
     }
 
-    fn open_waiting(directory: &Path, run: &str, clock: Clock, busy: Duration) -> Result<Self, StoreError> {
+    fn open_waiting(
+        directory: &Path,
+        run: &str,
+        clock: Clock,
+        patience: Patience,
+    ) -> Result<Self, StoreError> {
         let path = Self::path(directory);
-        let connection = schema::open(directory, &path, busy)?;
+        let connection = schema::open(directory, &path, patience.left())?;
         Ok(Self {
             path,
             runs: directory.join("runs"),
             run: run.to_owned(),
             clock,
-            busy,
+            patience,
             inner: Mutex::new(Inner { connection, presence: None }),
         })
     }
@@ -90,12 +101,13 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let patience = self.patience.left();
         // Readers wait for no writer: they see the log as it was before it.
         let _turn = match behavior {
             TransactionBehavior::Deferred => None,
             _ => Some(
-                turn::take(&self.path.with_extension("lock"), self.busy)
-                    .map_err(|error| not_our_turn(&self.path, self.busy, &error))?,
+                turn::take(&self.path.with_extension("lock"), patience)
+                    .map_err(|error| not_our_turn(&self.path, patience, &error))?,
             ),
         };
         let run = || {
@@ -104,7 +116,7 @@ impl SqliteStore {
             transaction.commit()?;
             Ok(value)
         };
-        run().map_err(|error| explain(&self.path, self.busy, error))
+        run().map_err(|error| explain(&self.path, patience, error))
     }
 
     /// One transition: `change` if the state is in `from`, nothing if it is in `done`, else an error.
@@ -226,9 +238,10 @@ impl Store for SqliteStore {
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError> {
         let mut inner = self.lock();
         if inner.presence.is_none() {
-            let presence = Presence::announce(&self.runs, &self.run, self.busy).map_err(|error| {
-                StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
-            })?;
+            let presence =
+                Presence::announce(&self.runs, &self.run, self.patience.left()).map_err(|error| {
+                    StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
+                })?;
             inner.presence = Some(presence);
         }
         self.sweep()?;

@@ -24,6 +24,9 @@ pub enum Fault {
     /// No answer in time.
     #[error("it gave no answer within {} ms; see why it is slow, or raise [store] timeout", .0.as_millis())]
     Slow(Duration),
+    /// No answer before the run's time was over.
+    #[error("it gave no answer before the deadline of the hook; see why it is slow, or raise the deadline")]
+    Late,
     /// The variable for the password is empty.
     #[error("it needs the password in the environment variable {0}, which is not set")]
     PasswordMissing(String),

@@ -45,7 +45,7 @@ impl Machine {
     }
 
     fn open(&self) -> Result<RedisStore, StoreError> {
-        RedisStore::open(self.directory.path(), &self.server, &nonce(), None)
+        RedisStore::open(self.directory.path(), &self.server, &nonce(), None, None)
     }
 
     fn fault(&self) -> Fault {
@@ -145,7 +145,7 @@ fn a_request_that_is_asked_for_again_after_midnight_is_of_the_day_before() {
     let open = |run: &str| {
         let clock = std::sync::Arc::clone(&clock);
         let read = Box::new(move || clock.load(Ordering::SeqCst));
-        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read)).unwrap()
+        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read), None).unwrap()
     };
     let (store, other) = (open("one"), open("other"));
     let limits = day(100);
@@ -269,7 +269,8 @@ fn a_silent_server_is_waited_for_as_long_as_is_said() {
     server.go_on();
     // It has read the first question meanwhile; asked again, it is the same request.
     machine.server.timeout = Duration::from_secs(5);
-    let patient = RedisStore::open(machine.directory.path(), &machine.server, &store.run, None).unwrap();
+    let patient =
+        RedisStore::open(machine.directory.path(), &machine.server, &store.run, None, None).unwrap();
     assert_eq!(reserve(&patient, "a", 10, &day(10)).unwrap(), Admission::Granted);
     assert_eq!(used_today(&patient).reserved, 10);
 

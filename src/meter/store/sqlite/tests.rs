@@ -59,8 +59,12 @@ fn place(directory: &Path) -> Place {
     Place { directory: directory.to_path_buf(), redis: None }
 }
 
+fn patient(each: Duration) -> Patience {
+    Patience { each, until: None }
+}
+
 fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open_waiting(directory, "run", Box::new(|| LATE), Duration::from_millis(20))
+    SqliteStore::open_waiting(directory, "run", Box::new(|| LATE), patient(Duration::from_millis(20)))
 }
 
 fn budget(directory: &Path, limits: Limits) -> Budget {
@@ -219,7 +223,8 @@ fn readers_do_not_wait_for_a_writer_that_stopped() {
     let directory = tempfile::tempdir().unwrap();
     asked(&open(directory.path()).unwrap()).unwrap();
     let _stopped = turn::take(&directory.path().join("ledger.lock"), Duration::ZERO).unwrap();
-    let open = || SqliteStore::open_waiting(directory.path(), "r", Box::new(|| LATE), Duration::ZERO);
+    let open =
+        || SqliteStore::open_waiting(directory.path(), "r", Box::new(|| LATE), patient(Duration::ZERO));
     let store = open().unwrap();
     assert_eq!(store.ledger(0).unwrap().len(), 1);
     assert!(store.totals(&Attribution::default()).is_ok());
@@ -314,7 +319,8 @@ fn racing_runs_never_overspend() {
                 let patience = Duration::from_secs(120);
                 let run = format!("{:?}", std::thread::current().id());
                 let store =
-                    SqliteStore::open_waiting(directory.path(), &run, Box::new(|| LATE), patience).unwrap();
+                    SqliteStore::open_waiting(directory.path(), &run, Box::new(|| LATE), patient(patience))
+                        .unwrap();
                 let budget = Budget::over(Box::new(store), limits, Attribution::default()).unwrap();
                 // Ten times the limit over all threads; each request takes exactly what it asks for.
                 for _ in 0..10 {
@@ -372,7 +378,8 @@ fn midnight_does_not_move_a_charge() {
 #[test]
 fn a_clock_that_was_ahead_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    let open = |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock)).unwrap();
+    let open =
+        |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock), None).unwrap();
     asked(&open(LATE)).unwrap();
     assert!(open(LATE - 60_000).about().unwrap().warnings.is_empty());
     let warnings = open(LATE - 50 * 3_600_000).about().unwrap().warnings;

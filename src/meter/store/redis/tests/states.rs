@@ -46,6 +46,23 @@ fn nothing_is_lost(server: &RedisServer, machine: &Machine, refusing: &Refusing)
     assert_eq!(after.about().unwrap().refusal, None, "{code}");
 }
 
+/// A server that would be waited for an hour, had the run the time.
+#[test]
+fn a_run_whose_time_is_over_waits_for_no_answer() {
+    let server = RedisServer::start();
+    let mut machine = Machine::on(&server);
+    machine.server.timeout = Duration::from_secs(3_600);
+    let open = |left| {
+        let until = std::time::Instant::now() + Duration::from_millis(left);
+        RedisStore::open(machine.directory.path(), &machine.server, &nonce(), None, Some(until))
+    };
+    drop(open(3_600_000).unwrap());
+    server.stop();
+    assert_eq!(fault(open(50)), Fault::Late);
+    server.go_on();
+    assert_eq!(fault(open(0)), Fault::Late);
+}
+
 #[test]
 fn what_was_sent_to_a_server_that_refuses_is_charged_once_it_takes_it() {
     for refusing in &STATES {

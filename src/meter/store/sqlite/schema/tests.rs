@@ -64,7 +64,7 @@ fn version_1(directory: &Path) {
 }
 
 fn opened(directory: &Path, run: &str) -> SqliteStore {
-    SqliteStore::open(directory, run, Box::new(|| NOON)).unwrap()
+    SqliteStore::open(directory, run, Box::new(|| NOON), None).unwrap()
 }
 
 /// All that the database says of its tables and indices.
