@@ -448,6 +448,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_ledger_could_not_be_told_is_counted() {
+        let because = "the store at redis://limits:6379: it is a replica".to_owned();
+        let waiting = Some(Waiting { charges: 2, tokens: 4_100, because });
+        let overview = Overview { waiting, ..overview() };
+        let text = shown(&overview, None);
+        let note = "\nnote: 2 unsettled charges (4,100 tokens) wait for the ledger, where they count as what was held for \
+                    them: the store at redis://limits:6379: it is a replica\n";
+        assert!(text.contains(note), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&json(&overview).unwrap()).unwrap();
+        assert_eq!(
+            (&value["unsettled"]["charges"], &value["unsettled"]["tokens"]),
+            (&2.into(), &4_100.into())
+        );
+    }
+
+    #[test]
     fn programs_read_this() {
         let value: serde_json::Value = serde_json::from_str(&json(&overview()).unwrap()).unwrap();
         let lines = value["limits"].as_array().unwrap();
