@@ -1,9 +1,9 @@
 //! Where reservations and the ledger are kept.
 //!
 //! A request is one row from its reservation to its bill, and moves through
-//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. SQLite sums
-//! what a window has used and holds over the rows, and stores it nowhere else. Redis keeps the sums in
-//! buckets beside the rows, and each of its scripts changes both at once.
+//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. What a
+//! window has used and holds stands beside the rows: SQLite's triggers change both in one transaction, and so does
+//! each of Redis's scripts.
 
 pub mod sqlite;
 pub(crate) mod redis;

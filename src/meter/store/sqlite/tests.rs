@@ -160,7 +160,7 @@ fn a_newer_ledger_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();
     store.lock().connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 3, known: 2, .. })));
+    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 4, known: 3, .. })));
 }
 
 #[test]
