@@ -8,6 +8,7 @@
 
 mod about;
 mod fault;
+mod init;
 mod ledger;
 pub(crate) mod link;
 mod memory;
@@ -43,6 +44,7 @@ use crate::meter::{Attribution, Limits};
 use crate::tokens::{PicoUsd, UsageSource};
 
 pub use fault::Fault;
+pub use init::Made;
 pub use server::{Address, AddressError, Namespace, Password, Server};
 
 const DAY_MS: u64 = 86_400_000;
@@ -67,17 +69,6 @@ pub(super) struct RedisStore {
     /// What this run has reserved and not finished, so that it can be charged whatever the server
     /// has lost.
     held: Mutex<HashMap<String, Held>>,
-}
-
-/// What came of `hookgate store init`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// There was none, and now there is one.
-    New,
-    /// It was there, and stays as it is.
-    Kept,
-    /// It goes on with what is there.
-    Accepted,
 }
 
 impl RedisStore {
@@ -116,44 +107,6 @@ impl RedisStore {
             memory: Mutex::new(Memory::open(directory, server, until)?),
             held: Mutex::default(),
         })
-    }
-
-    /// Makes a store on `server`, where there is none. What this machine saw and the server lost is
-    /// an error, unless `accept_loss`.
-    ///
-    /// # Errors
-    /// [`StoreError::Redis`] with what to do about it, [`StoreError::Directory`].
-    pub(super) fn init(
-        directory: &Path,
-        server: &Server,
-        accept_loss: bool,
-        clock: Option<Clock>,
-    ) -> Result<Made, StoreError> {
-        let store = Self::unchecked(directory, server, "", clock, None)?;
-        store.info()?.check().map_err(|fault| store.failed(fault))?;
-        let found = store.call(&script::LOOK, &[store.key("root")], &[]);
-        let made = match found {
-            Ok(_) => return Ok(Made::Kept),
-            Err(StoreError::Redis { fault: Fault::Missing { loss, .. }, .. })
-                if accept_loss || loss.is_empty() =>
-            {
-                Made::New
-            }
-            Err(StoreError::Redis { fault: Fault::Behind(_), .. }) if accept_loss => Made::Accepted,
-            Err(error) => return Err(error),
-        };
-        let floor = lock(&store.memory).seen().made();
-        let force = if made == Made::Accepted { "1" } else { "0" };
-        let arguments = [nonce(), force.to_owned(), floor.to_string()];
-        let keys = [store.key("root")];
-        let reply = store.run(&script::INIT, &keys, &arguments)?;
-        match reply.first().map(String::as_str) {
-            Some("done") => store.remember(&reply)?,
-            // Another machine was faster.
-            Some("exists") => return Ok(Made::Kept),
-            _ => return Err(store.unexpected(&reply)),
-        }
-        Ok(made)
     }
 
     fn info(&self) -> Result<Info, StoreError> {
