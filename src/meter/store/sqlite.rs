@@ -339,9 +339,17 @@ impl Store for SqliteStore {
         cell: &str,
         change: &mut dyn FnMut(u64, Option<&str>) -> Option<String>,
     ) -> Result<(), StoreError> {
-        self.step(&mut self.lock(), TransactionBehavior::Immediate, |transaction| {
+        let mut changed = |transaction: &Transaction<'_>| {
             let text = rows::cell(transaction, cell)?;
-            if let Some(text) = change(self.now(transaction)?, text.as_deref()) {
+            Ok(change(self.now(transaction)?, text.as_deref()))
+        };
+        let mut inner = self.lock();
+        // Most cells stay as they are, and to see that waits for no other process.
+        if self.step(&mut inner, TransactionBehavior::Deferred, &mut changed)?.is_none() {
+            return Ok(());
+        }
+        self.step(&mut inner, TransactionBehavior::Immediate, |transaction| {
+            if let Some(text) = changed(transaction)? {
                 rows::write_cell(transaction, cell, &text)?;
             }
             Ok(())
