@@ -5,6 +5,8 @@ mod openai;
 mod anthropic;
 mod ollama;
 
+use serde_json::Value;
+
 use super::ApiKey;
 use super::schema::Schema;
 use crate::tokens::{PicoUsd, Usage, UsageSource};
@@ -126,27 +128,16 @@ impl Dialect {
             Self::Ollama => ollama::answer(body),
         }
     }
-
-    /// The provider's own words in a body that came with a status of failure.
-    pub(super) fn complaint(self, body: &str) -> Option<String> {
-        match self {
-            Self::Openai | Self::Anthropic => complaint(body),
-            Self::Ollama => ollama::complaint(body).or_else(|| complaint(body)),
-        }
-    }
 }
 
-/// `{"error":{"message":"…"}}`, which OpenAI, Anthropic, llama.cpp and most gateways answer with.
-fn complaint(body: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Failure {
-        error: Message,
-    }
-    #[derive(serde::Deserialize)]
-    struct Message {
-        message: String,
-    }
-    serde_json::from_str::<Failure>(body).ok().map(|failure| failure.error.message)
+/// A server's own words in a body that is no answer, whatever it speaks otherwise:
+/// `{"error":{"message":"…"}}` of OpenAI, Anthropic, llama.cpp and most gateways, `{"error":"…"}` of
+/// Ollama and LM Studio, `{"message":"…"}` of old vLLMs, `{"detail":"…"}` of what FastAPI answers by
+/// itself.
+pub(super) fn complaint(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let places = [&body["error"]["message"], &body["error"], &body["message"], &body["detail"]];
+    places.into_iter().find_map(Value::as_str).map(str::to_owned)
 }
 
 /// Figures above this are a broken or hostile server's, and believed no more than missing ones.
@@ -165,7 +156,7 @@ fn reported(usage: Usage) -> Option<Usage> {
 
 /// A cost that a provider reports, if it can be one. Nothing is not: a gateway that knows no price
 /// says so as well.
-fn reported_cost(usd: f64) -> Option<PicoUsd> {
+pub(super) fn reported_cost(usd: f64) -> Option<PicoUsd> {
     let possible = usd > 0.0 && usd <= PLAUSIBLE_USD;
     possible.then(|| PicoUsd::from_usd(usd)).filter(|&cost| cost > PicoUsd::ZERO)
 }
