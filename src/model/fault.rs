@@ -147,7 +147,11 @@ impl Fault<'_> {
             (300..=399, _) => {
                 "redirects are not followed, so that code and key go nowhere else: correct base_url"
             }
-            (401 | 403, Some(key)) => &format!("check the key from {}", one_line(&key.origin, WORDS)),
+            (401 | 403, Some(key)) => {
+                // Whose key it is that was refused, a gateway's words do not always tell.
+                let own = if self.0.gateway { ", and the gateway's own for this model" } else { "" };
+                &format!("check the key from {}{own}", one_line(&key.origin, WORDS))
+            }
             (401 | 403, None) => "it wants a key: name one with api_key_env",
             (404, _) => "check base_url and the model's name",
             (413, _) => "the request is too large for it: lower the hook's token_limit",

@@ -92,6 +92,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_is_believed_where_it_can_be_one() {
+        let cost = |said: &'static str| cost(|name| (name == COST).then_some(said)).map(PicoUsd::as_usd);
+        assert_eq!(cost("0.000408"), Some(0.000_408));
+        assert_eq!(cost("1.35e-05"), Some(0.000_013_5));
+        for nonsense in ["0", "0.0", "-1", "nan", "inf", "1e9", "", "free"] {
+            assert_eq!(cost(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
     fn nobody_else_is_told_anything() {
         for dialect in DIALECTS {
             assert_eq!(headers(&endpoint(dialect, "http://127.0.0.1:1"), &attribution()), []);

@@ -336,3 +336,5 @@ impl Address {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod peers;

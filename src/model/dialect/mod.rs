@@ -165,3 +165,21 @@ pub(super) fn reported_cost(usd: f64) -> Option<PicoUsd> {
 fn to_json(request: &impl serde::Serialize) -> String {
     serde_json::to_string(request).expect("strings, numbers and booleans always serialise")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::complaint;
+
+    #[test]
+    fn a_servers_words_are_found_wherever_they_stand() {
+        let words = |body: &str| complaint(body).unwrap_or_default();
+        assert_eq!(words(r#"{"error":{"message":"a","type":"x"}}"#), "a");
+        assert_eq!(words(r#"{"error":"b"}"#), "b");
+        assert_eq!(words(r#"{"object":"error","message":"c","code":400}"#), "c");
+        assert_eq!(words(r#"{"detail":"d"}"#), "d");
+        for nothing in ["", "{}", "[]", "\"e\"", r#"{"error":{"message":7}}"#, r#"{"detail":[{"msg":"f"}]}"#]
+        {
+            assert_eq!(complaint(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -280,6 +280,29 @@ mod tests {
         assert!(!notice(503, &[], "").is_loading);
     }
 
+    /// The first two as llama.cpp and LiteLLM answered (see `peers.rs`), the others as their makers' issue
+    /// trackers quote them.
+    #[test]
+    fn a_request_that_is_too_long_is_told_from_a_mistake() {
+        let too_long = [
+            r#"{"error":{"code":400,"message":"request (1057 tokens) exceeds the available context size (512 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":1057,"n_ctx":512}}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"litellm.ContextWindowExceededError: litellm.BadRequestError: x"}}"#,
+            r#"{"error":{"message":"This model's maximum context length is 4097 tokens. However, you requested 4120 tokens","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 213462 tokens > 200000 maximum"}}"#,
+            r#"{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","code":400}"#,
+            r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger context length, or provide a shorter input."}"#,
+            r#"{"error":"the input length exceeds the context length"}"#,
+        ];
+        for body in too_long {
+            assert!(notice(400, &[], body).is_too_long, "{body}");
+        }
+        for body in
+            ["", "[]", r#"{"error":{"message":"model 'nosuch' not found","type":"invalid_request_error"}}"#]
+        {
+            assert!(!notice(400, &[], body).is_too_long, "{body}");
+        }
+    }
+
     #[test]
     fn what_an_error_used_is_read() {
         let used = |body: &str| notice(400, &[], body).usage.map(|usage| (usage.input, usage.output));
