@@ -373,7 +373,7 @@ pub fn servers_text(servers: &[Server], looked_for: &str, taken: &Taken, user_fi
             let width = server.models.iter().map(|model| model.name.chars().count()).max();
             let width = width.unwrap_or(0).min(40);
             for model in &server.models {
-                writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", shown(&model.name), about(model))?;
+                writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", shown(&model.name), about(model, server))?;
             }
         }
         match lines(servers, taken) {
@@ -382,16 +382,20 @@ pub fn servers_text(servers: &[Server], looked_for: &str, taken: &Taken, user_fi
                 lines.lines().try_for_each(|line| writeln!(out, "{}", format!("    {line}").trim_end()))?;
                 writeln!(out, "\nThen `hookgate models test` tries them.")
             }
-            None if servers.iter().all(|server| server.proposed().is_none()) => Ok(()),
+            None if servers.iter().all(|server| server.proposed().is_none()) => {
+                writeln!(out, "\nno model of it can be proposed")
+            }
             None => writeln!(out, "\nnothing of it is new to {}", user_file.display()),
         }
     })
 }
 
-fn about(model: &ServedModel) -> String {
+fn about(model: &ServedModel, server: &Server) -> String {
     let mut about = Vec::new();
     if let Some(context) = model.context {
-        let small = if context < SMALLEST_CONTEXT { ", too few for most requests" } else { "" };
+        // Ollama is told with each request how much it needs.
+        let is_small = context < SMALLEST_CONTEXT && server.dialect != "ollama" && !model.embeds_only;
+        let small = if is_small { ", too few for most requests" } else { "" };
         about.push(format!("{} tokens of context{small}", Grouped(context)));
     }
     if model.loaded {
