@@ -89,7 +89,7 @@ impl Fault<'_> {
 
     /// No byte of the request left: there is no time for an answer.
     pub(super) fn too_late(self) -> Box<AskError> {
-        let more = ", since the deadline has passed: raise the hook's deadline";
+        let more = ", since the deadline has passed: raise the deadline";
         self.error(Reason::Timeout, Charge::Nothing, Health::Unsaid, "not asked", more)
     }
 
@@ -121,7 +121,7 @@ impl Fault<'_> {
     pub(super) fn broken(self, broken: Broken) -> Box<AskError> {
         let (reason, what, more) = match broken {
             Broken::Late => {
-                let more = ": raise the hook's deadline or use a faster model".to_owned();
+                let more = ": raise the deadline or use a faster model".to_owned();
                 (Reason::Timeout, "no complete answer before the deadline".to_owned(), more)
             }
             Broken::TooLong(limit) => {

@@ -121,7 +121,8 @@ impl Notice {
         Self {
             reset: reset.or_else(|| is_budget.then(|| until_tomorrow(now))),
             is_loading: status == 503 && words.contains(LOADING),
-            is_too_long: is_one_of(&TOO_LONG) || speaks_of_context(&words),
+            is_too_long: matches!(status, 400 | 413 | 422 | 500..)
+                && (is_one_of(&TOO_LONG) || speaks_of_context(&words)),
             usage: usage(&body),
             complaint,
             wait,
@@ -295,6 +296,7 @@ mod tests {
         ];
         for body in too_long {
             assert!(notice(400, &[], body).is_too_long, "{body}");
+            assert!(!notice(429, &[], body).is_too_long, "a rate of tokens, whatever else it speaks of");
         }
         for body in
             ["", "[]", r#"{"error":{"message":"model 'nosuch' not found","type":"invalid_request_error"}}"#]
