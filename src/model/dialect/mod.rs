@@ -32,6 +32,8 @@ pub(super) struct Question<'a> {
     /// Counted, for servers that have to be told how much they will read.
     pub(super) input_tokens: u64,
     pub(super) max_output_tokens: u64,
+    /// Whether a server on this machine is asked, of which some know that limit by its old name alone.
+    pub(super) stays_here: bool,
 }
 
 impl<'a> Question<'a> {
@@ -132,11 +134,12 @@ impl Dialect {
 
 /// A server's own words in a body that is no answer, whatever it speaks otherwise:
 /// `{"error":{"message":"…"}}` of OpenAI, Anthropic, llama.cpp and most gateways, `{"error":"…"}` of
-/// Ollama and LM Studio, `{"message":"…"}` of old vLLMs, `{"detail":"…"}` of what FastAPI answers by
-/// itself.
+/// Ollama and LM Studio, `{"message":"…"}` of old vLLMs, `{"detail":"…"}` and `{"detail":[{"msg":"…"}]}`
+/// of what FastAPI answers by itself.
 pub(super) fn complaint(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
-    let places = [&body["error"]["message"], &body["error"], &body["message"], &body["detail"]];
+    let detail = &body["detail"];
+    let places = [&body["error"]["message"], &body["error"], &body["message"], detail, &detail[0]["msg"]];
     places.into_iter().find_map(Value::as_str).map(str::to_owned)
 }
 
@@ -177,8 +180,8 @@ mod tests {
         assert_eq!(words(r#"{"error":"b"}"#), "b");
         assert_eq!(words(r#"{"object":"error","message":"c","code":400}"#), "c");
         assert_eq!(words(r#"{"detail":"d"}"#), "d");
-        for nothing in ["", "{}", "[]", "\"e\"", r#"{"error":{"message":7}}"#, r#"{"detail":[{"msg":"f"}]}"#]
-        {
+        assert_eq!(words(r#"{"detail":[{"type":"missing","loc":["body"],"msg":"f"}]}"#), "f");
+        for nothing in ["", "{}", "[]", "\"e\"", r#"{"error":{"message":7}}"#, r#"{"detail":[]}"#] {
             assert_eq!(complaint(nothing), None, "{nothing}");
         }
     }
