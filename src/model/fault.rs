@@ -144,6 +144,7 @@ impl Fault<'_> {
             _ if notice.is_quota => "a quota is used up: raise it at the provider, or wait",
             _ if notice.is_loading => "the model is being loaded: try again in a moment",
             _ if notice.is_too_long => LARGER_CONTEXT,
+            _ if notice.is_about_schema => "it takes no JSON schema: use a model or a server that does",
             (300..=399, _) => {
                 "redirects are not followed, so that code and key go nowhere else: correct base_url"
             }
@@ -167,6 +168,7 @@ impl Fault<'_> {
         let health = match status {
             _ if notice.is_quota => Health::Exhausted(notice.reset),
             _ if notice.is_loading || notice.is_too_long => Health::Unsaid,
+            _ if notice.is_about_schema => Health::Misfit,
             401 | 403 => Health::KeyRefused,
             413 => Health::Unsaid,
             408 | 429 | 500.. => Health::Failed(notice.wait),

@@ -357,7 +357,12 @@ pub fn servers_text(servers: &[Server], looked_for: &str, taken: &Taken, user_fi
     written(|out| {
         if servers.is_empty() {
             writeln!(out, "no model server answers on this machine: looked for {looked_for}")?;
-            return writeln!(out, "start one, or name its port with --port");
+            writeln!(out, "start one, or name its port with --port;")?;
+            let file = user_file.display();
+            return writeln!(
+                out,
+                "gateways and other servers are not looked for: write one into {file} yourself"
+            );
         }
         for server in servers {
             let version = server.version.as_deref().map_or_else(String::new, |it| format!(" {}", shown(it)));

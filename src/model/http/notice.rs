@@ -49,6 +49,9 @@ const TOO_LONG_WORDS: [&str; 6] = [
 /// What llama.cpp answers with 503 until it has read its model.
 const LOADING: &str = "loading model";
 
+/// What a server names that takes no JSON schema, or not ours.
+const SCHEMA_WORDS: [&str; 4] = ["response_format", "response format", "json_schema", "output_config"];
+
 /// When windows of a provider's rate limits begin anew.
 const RESETS: [&str; 7] = [
     "x-ratelimit-reset",
@@ -81,6 +84,8 @@ pub(in crate::model) struct Notice {
     pub(in crate::model) is_loading: bool,
     /// Whether this request is longer than the model's context, so that a shorter one may fare better.
     pub(in crate::model) is_too_long: bool,
+    /// Whether the schema is what it does not accept.
+    pub(in crate::model) is_about_schema: bool,
     /// What it used, where it says so in spite of the failure.
     pub(in crate::model) usage: Option<Usage>,
 }
@@ -116,13 +121,15 @@ impl Notice {
         let is_budget =
             is_one_of(&[GATEWAYS_BUDGET]) || GATEWAYS_WORDS.iter().any(|known| words.contains(known));
         let is_quota = status == 402 || is_budget || is_one_of(&QUOTA) || words.contains(NO_CREDIT);
+        // llama-cpp-python answers mistakes of the request with 500.
+        let is_of_request = matches!(status, 400 | 413 | 422 | 500);
         let resets = RESETS.into_iter().filter_map(|name| reset(&header(name)?, now));
         let reset = resets.chain(wait).max().filter(|reset| is_quota && *reset >= SHORTEST_QUOTA);
         Self {
             reset: reset.or_else(|| is_budget.then(|| until_tomorrow(now))),
             is_loading: status == 503 && words.contains(LOADING),
-            is_too_long: matches!(status, 400 | 413 | 422 | 500..)
-                && (is_one_of(&TOO_LONG) || speaks_of_context(&words)),
+            is_about_schema: is_of_request && SCHEMA_WORDS.iter().any(|known| words.contains(known)),
+            is_too_long: is_of_request && (is_one_of(&TOO_LONG) || speaks_of_context(&words)),
             usage: usage(&body),
             complaint,
             wait,

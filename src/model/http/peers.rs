@@ -18,8 +18,8 @@ struct Seen {
     body: &'static str,
 }
 
-/// llama.cpp as in llama-cpp-python 0.3.36 (`b1-0c1e570`): `llama-server`. LiteLLM 1.106.2:
-/// `litellm --config`, before that `llama-server` where it says so.
+/// llama.cpp as in llama-cpp-python 0.3.36 (`b1-0c1e570`): `llama-server`; its own server where it says
+/// so, a path shortened. LiteLLM 1.106.2: `litellm --config`, before that `llama-server` where it says so.
 const SEEN: &[Seen] = &[
     Seen {
         by: "llama.cpp /v1/chat/completions",
@@ -76,6 +76,13 @@ const SEEN: &[Seen] = &[
         status: 404,
         headers: &[],
         body: r#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#,
+    },
+    Seen {
+        by: "llama-cpp-python's own server, which knows no schema",
+        dialect: Openai,
+        status: 500,
+        headers: &[],
+        body: r#"{"error":{"message":"1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\", 'input': 'json_schema', 'ctx': {'expected': \"'text' or 'json_object'\"}}\n\n  File \"llama_cpp/server/app.py\", line 376, in create_chat_completion\n    POST /v1/chat/completions","type":"internal_server_error","param":null,"code":null}}"#,
     },
     Seen {
         by: "LiteLLM /v1/chat/completions, before llama.cpp",
@@ -208,6 +215,9 @@ fn what_real_servers_answer_is_understood() {
     llama.cpp /api/chat, which is Ollama's
       rejected, Misfit, charged nothing
       answered 404 "File Not Found": check base_url and the model's name
+    llama-cpp-python's own server, which knows no schema
+      rejected, Misfit, charged all
+      answered 500 "1 validation error: {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': "Input should be 'text' or 'json_object'", 'input': 'json_schema', 'ctx': {'expected': "'text' or 'json…": it takes no JSON schema: use a model or a server that does
     LiteLLM /v1/chat/completions, before llama.cpp
       392 in, 391 of them cached, 8 out, $0.00041
     LiteLLM, a prompt longer than llama.cpp's context
