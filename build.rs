@@ -1,13 +1,14 @@
 //! Reads the bundled rule packs ahead of time, so that no hook run spends a moment on TOML: each pack
-//! becomes JSON without the examples and explanations, which only `hookgate rules` wants. A pack that
-//! is no TOML fails the build.
+//! becomes JSON without the examples and explanations, which only `hookgate rules` wants, and with what
+//! a rule looks for in a syntax apart, so that it is read only when a text needs the rule. A pack that is
+//! no TOML fails the build.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=rules");
@@ -23,9 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut pack: Value =
             toml::from_str(&fs::read_to_string(&path)?).map_err(|error| format!("rules/{file}: {error}"))?;
-        for rule in pack["rule"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-            rule.remove("tests");
-            rule.remove("why");
+        let language = pack["languages"][0].clone();
+        for rule in pack["rule"].as_array_mut().into_iter().flatten() {
+            *rule = compact(rule.take(), &language);
         }
         let compact = out.join(&file).with_extension("json");
         fs::write(&compact, pack.to_string())?;
@@ -40,4 +41,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     table.push(']');
     fs::write(out.join("bundled.rs"), table)?;
     Ok(())
+}
+
+/// A rule without what only people want, and what it looks for in a syntax apart, as ast-grep writes it.
+fn compact(rule: Value, language: &Value) -> Value {
+    let Value::Object(mut rule) = rule else { return rule };
+    rule.remove("tests");
+    rule.remove("why");
+    let Some(ast) = rule.remove("ast") else { return json!({ "rule": rule }) };
+    let mut syntax = Map::from_iter([("rule".to_owned(), ast), ("language".to_owned(), language.clone())]);
+    let keys = ["constraints", "utils", "transform", "fix"];
+    syntax.extend(keys.into_iter().filter_map(|key| rule.remove_entry(key)));
+    json!({ "rule": rule, "syntax": syntax })
 }

@@ -15,11 +15,13 @@ mod tests;
 use std::sync::Arc;
 
 use globset::GlobSet;
+use tree_sitter::Node;
 
 use super::finding::{Finding, Fix, Source};
 use super::pack::RuleSet;
 use super::rule::{Body, Match, Rule, Text};
 use super::syntax;
+use crate::change::parse::SyntaxTree;
 use crate::change::{ClassifiedChange, Surroundings};
 use crate::git::RepoPath;
 
@@ -89,15 +91,24 @@ pub(super) enum Builtin {
 enum Check {
     /// In one text.
     Text(fn(&Text<'_>) -> Vec<Hit>),
+    /// At each node of some kinds.
+    Nodes(NodeCheck),
     /// Among names, kinds and sizes of all that changed.
     Survey(fn(&Survey<'_>) -> Vec<Remark>),
     /// Where comments are read that silence rules.
     Elsewhere,
 }
 
+/// What looks at nodes of some kinds, one by one.
+#[derive(Clone, Copy)]
+pub(super) struct NodeCheck {
+    pub(super) kinds: &'static [&'static str],
+    pub(super) find: fn(&SyntaxTree, Node<'_>) -> Vec<Hit>,
+}
+
 impl Builtin {
     fn check(self) -> Check {
-        use Check::{Elsewhere, Survey, Text};
+        use Check::{Elsewhere, Nodes, Survey, Text};
         match self {
             Self::TrailingWhitespace => Text(lines::trailing_whitespace),
             Self::TrailingWhitespaceInMarkdown => Text(lines::trailing_whitespace_in_markdown),
@@ -125,14 +136,22 @@ impl Builtin {
             Self::ProtectedBranch => Survey(modes::protected_branch),
             Self::SyntaxError => Text(syntax_error),
             Self::UnusedImport => Text(unused_import::find),
-            Self::DuplicateKey => Text(duplicate_key::find),
+            Self::DuplicateKey => Nodes(duplicate_key::CHECK),
             Self::Suppression => Elsewhere,
         }
     }
 
     /// Whether it looks at a text, and at nothing else.
     pub(super) fn is_of_text(self) -> bool {
-        matches!(self.check(), Check::Text(_))
+        matches!(self.check(), Check::Text(_) | Check::Nodes(_))
+    }
+
+    /// How it looks at nodes, if that is how it looks.
+    pub(super) fn of_nodes(self) -> Option<NodeCheck> {
+        match self.check() {
+            Check::Nodes(check) => Some(check),
+            _ => None,
+        }
     }
 
     /// Whether it looks at a change set rather than at a text, so that no language belongs to it.
@@ -167,16 +186,19 @@ pub(super) struct Hit {
     pub(super) fix: Option<Fix>,
 }
 
+impl Hit {
+    /// The match of the rule that looked.
+    pub(super) fn of(self, rule: &Rule) -> Match<'_> {
+        let Self { range, message, fix } = self;
+        Match { rule, range, message, fix }
+    }
+}
+
 /// Adds the matches of a rule, if it is a builtin one over a text.
 pub(super) fn find<'r>(rule: &'r Rule, text: &Text<'_>, matches: &mut Vec<Match<'r>>) {
     let Body::Builtin(builtin) = rule.body else { return };
     let Check::Text(check) = builtin.check() else { return };
-    matches.extend(check(text).into_iter().map(|Hit { range, message, fix }| Match {
-        rule,
-        range,
-        message,
-        fix,
-    }));
+    matches.extend(check(text).into_iter().map(|hit| hit.of(rule)));
 }
 
 /// What a builtin rule over a change set looks at.

@@ -125,7 +125,7 @@ impl Place<'_> {
     }
 
     fn is_read_by(self, rule: &Rule, rules: &RuleSet) -> bool {
-        let is_wanted = rule.secret || rule.of_ast_grep || !self.is_for_secrets_only();
+        let is_wanted = rule.secret || rule.is_of_ast_grep() || !self.is_for_secrets_only();
         is_wanted && rules.is_enabled(rule)
     }
 

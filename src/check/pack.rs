@@ -461,6 +461,13 @@ mod tests {
         assert!(problems.is_empty(), "{}", Lines(&problems));
     }
 
+    /// What a rule looks for in a syntax.
+    fn pattern(rule: &Rule) -> Option<serde_json::Value> {
+        let Body::Syntax(written) = &rule.body else { return None };
+        let written = written.read().unwrap();
+        Some(serde_json::to_value((written.core, written.fix)).unwrap())
+    }
+
     #[test]
     fn bundled_packs_are_sound_and_the_same_in_both_forms() {
         for pack in BUNDLED {
@@ -469,6 +476,9 @@ mod tests {
             let compact = written::parse_compact(pack.file, &written.languages, pack.compact);
             let ids = |rules: &[Rule]| rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
             assert_eq!(ids(&compact), ids(&written.rules));
+            for (compact, written) in compact.iter().zip(&written.rules) {
+                assert_eq!(pattern(compact), pattern(written), "{}", written.id);
+            }
             assert!(!compact.is_empty(), "{}", pack.file);
             let unexplained = written.rules.iter().filter(|rule| rule.why.is_none());
             assert_eq!(unexplained.map(|rule| &rule.id).collect::<Vec<_>>(), Vec::<&String>::new());

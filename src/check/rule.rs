@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use ::regex::{Regex, RegexBuilder};
-use ast_grep_config::SerializableRuleConfig;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::ast::WrittenPattern;
 use super::builtin::Builtin;
 use super::finding::{Confidence, Fix, Severity};
 use crate::change::LineRange;
@@ -42,8 +42,6 @@ pub struct Rule {
     pub secret: bool,
     /// The file that it is written in, from the top of the work tree or of hookgate's sources.
     pub file: String,
-    /// Whether it is an ast-grep rule, which reads generated and third-party files as well.
-    pub(super) of_ast_grep: bool,
     /// Line of the rule in its file, from 1.
     pub line: usize,
     /// Texts of which a file must hold one for the rule to be tried; empty for any file.
@@ -72,7 +70,9 @@ pub struct Examples {
 /// What a rule looks for.
 pub(super) enum Body {
     /// A syntax, compiled for each language apart.
-    Syntax(Box<SerializableRuleConfig<Language>>),
+    Syntax(WrittenPattern),
+    /// What an ast-grep rule looks for, compiled with its project.
+    AstGrep,
     /// A text.
     Text { pattern: LazyRegex, except: Option<LazyRegex>, fix: Option<String> },
     /// What neither of them can say.
@@ -111,6 +111,20 @@ impl Rule {
             && !self.pack_ignores.as_ref().is_some_and(|globs| globs.has(path))
     }
 
+    /// Whether it is an ast-grep rule, which reads generated and third-party files as well.
+    pub(super) fn is_of_ast_grep(&self) -> bool {
+        matches!(self.body, Body::AstGrep)
+    }
+
+    /// Whether it looks at the nodes of a tree, and so has to know their language.
+    pub(super) fn is_about_nodes(&self) -> bool {
+        match self.body {
+            Body::Syntax(_) | Body::AstGrep => true,
+            Body::Text { .. } => false,
+            Body::Builtin(builtin) => builtin.of_nodes().is_some(),
+        }
+    }
+
     /// Whether its findings stand on no line.
     #[must_use]
     pub fn is_about_file(&self) -> bool {
@@ -123,7 +137,7 @@ impl Rule {
     pub(super) fn can_read(&self, text: &Text<'_>) -> bool {
         let has_tree = text.tree.is_some() || !text.language.is_some_and(|it| self.languages.contains(&it));
         let is_beside = matches!(self.body, Body::Builtin(builtin) if !builtin.is_of_text());
-        has_tree && !is_beside && !self.of_ast_grep
+        has_tree && !is_beside && !self.is_of_ast_grep()
     }
 
     /// What to do, where `why` does not say it already: it begins with the note of an ast-grep rule.
@@ -177,7 +191,7 @@ impl Rule {
     pub(super) fn regex(&self) -> Option<&Regex> {
         match &self.body {
             Body::Text { pattern, .. } => pattern.get(),
-            Body::Syntax(_) | Body::Builtin(_) => None,
+            Body::Syntax(_) | Body::AstGrep | Body::Builtin(_) => None,
         }
     }
 }

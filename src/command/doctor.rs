@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use super::install::program_directory;
 use crate::cli::Hook;
 use crate::config::trust::Consent;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, UserConfig};
 use crate::error::{Error, with_causes};
 use crate::exit::ExitStatus;
 use crate::git::Repository;
@@ -19,6 +19,8 @@ use crate::meter::budget::Budget;
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
+use crate::model::Egress;
+use crate::report::models::may_leave;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -117,8 +119,8 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             for problem in options.rules.unsupported() {
                 list.warn("rules", problem)?;
             }
-            let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
-            let path = config.user_path.display();
+            let yours = if config.user.path.exists() { "yours is" } else { "yours would be" };
+            let path = config.user.path.display();
             list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
@@ -135,18 +137,25 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         )?,
     }
     tiers(&config, list)?;
-    ledger(&config, list)?;
+    ledger(&config.user, list)?;
     sharing(&config, list)?;
     cache(&config, list)
 }
 
 /// Where reservations and the ledger are kept, and what that place promises.
-pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
-    match budget.and_then(|budget| budget.about()) {
-        Ok(About { place, facts, warnings }) => {
+    let budget = Budget::open_to_read(&user.store(), Limits::default(), user.attribution("doctor"));
+    match budget.and_then(|budget| Ok((budget.about()?, budget.waiting().cloned()))) {
+        Ok((About { place, facts, warnings, refusal }, waiting)) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
+            if let Some(refusal) = refusal {
+                list.fail("ledger", format_args!("no call can be made: {refusal}"))?;
+            }
+            if let Some(waiting) = waiting {
+                let because = &waiting.because;
+                list.warn("ledger", format_args!("{waiting} wait until it takes writes: {because}"))?;
+            }
             for warning in warnings {
                 list.warn("ledger", warning)?;
             }
@@ -171,7 +180,7 @@ fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Without earlier reviews everything works, and costs more.
 fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let opened = Cache::existing(&config.state_directory, 0);
+    let opened = Cache::existing(&config.user.state_directory, 0);
     let counted = opened.and_then(|cache| {
         cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
     });
@@ -187,7 +196,7 @@ fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Every tier that is defined, and every one that is asked for and is not.
 fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let mut names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = config.user.file.tiers.keys().map(String::as_str).collect();
     for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
         if !names.contains(&name) {
             names.push(name);
@@ -195,15 +204,22 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     }
     for name in names {
         let subject = format!("tier {name}");
-        match config.endpoint(name) {
+        match config.user.endpoint(name) {
             Ok(endpoint) => {
+                let egress = endpoint.egress();
                 let key = endpoint
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
                 let price = format!("price {}", PriceSource::of(endpoint.price.as_ref()));
-                let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
+                let is_gateway = endpoint.gateway == Some(true);
+                let gateway = if is_gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
-                list.ok(&subject, about)?;
+                match egress {
+                    Egress::MayLeave => {
+                        list.warn(&subject, format_args!("{about}; it {}", may_leave(&endpoint.provider)))?
+                    }
+                    Egress::Stays | Egress::Leaves => list.ok(&subject, about)?,
+                }
             }
             Err(reason) => list.warn(&subject, reason)?,
         }

@@ -150,7 +150,8 @@ impl Fault<'_> {
             }
             (401 | 403, Some(key)) => {
                 // Whose key it is that was refused, a gateway's words do not always tell.
-                let own = if self.0.gateway { ", and the gateway's own for this model" } else { "" };
+                let own =
+                    if self.0.gateway == Some(true) { ", and the gateway's own for this model" } else { "" };
                 &format!("check the key from {}{own}", one_line(&key.origin, WORDS))
             }
             (401 | 403, None) => "it wants a key: name one with api_key_env",

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::Endpoint;
 use super::dialect::Question;
 use super::schema::{Schema, places};
+use super::{Egress, Endpoint};
 use crate::meter::estimate::Counting;
 use crate::payload::pack::Overhead;
 use crate::payload::tokenizer::Tokenizer;
@@ -129,7 +129,7 @@ pub fn render(payload: &Payload, endpoint: &Endpoint, doubts: bool, tokenizer: &
         schema: &schema,
         input_tokens,
         max_output_tokens: MAX_OUTPUT_TOKENS,
-        stays_here: endpoint.stays_here(),
+        stays_here: endpoint.egress() == Egress::Stays,
     });
     Request {
         body,

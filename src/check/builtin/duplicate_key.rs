@@ -5,21 +5,29 @@ use std::collections::HashMap;
 
 use tree_sitter::Node;
 
-use super::Hit;
+use super::{Hit, NodeCheck};
 use crate::change::language::Language;
-use crate::check::ast::each_node;
-use crate::check::rule::Text;
+use crate::change::parse::SyntaxTree;
 
-pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
-    let Some(tree) = text.tree else { return Vec::new() };
-    let reader = Reader { source: tree.source(), language: tree.language() };
-    let mut hits = Vec::new();
-    each_node(tree.ast(), |node| {
-        if !node.has_error() {
-            reader.duplicates(node, &mut hits);
-        }
-    });
-    hits
+/// What has keys or cases.
+pub(super) const CHECK: NodeCheck = NodeCheck {
+    kinds: &[
+        "dictionary",
+        "hash",
+        "object",
+        "switch_body",
+        "literal_value",
+        "expression_switch_statement",
+        "array_creation_expression",
+    ],
+    find,
+};
+
+fn find(tree: &SyntaxTree, node: Node<'_>) -> Vec<Hit> {
+    if node.has_error() {
+        return Vec::new();
+    }
+    Reader { source: tree.source(), language: tree.language() }.duplicates(node)
 }
 
 struct Reader<'a> {
@@ -39,8 +47,9 @@ enum Entry<'tree> {
 }
 
 impl Reader<'_> {
-    /// Adds those of the node's own keys or cases that it had before.
-    fn duplicates(&self, node: Node<'_>, hits: &mut Vec<Hit>) {
+    /// Those of the node's own keys or cases that it had before.
+    fn duplicates(&self, node: Node<'_>) -> Vec<Hit> {
+        let mut hits = Vec::new();
         let mut seen: HashMap<Key, usize> = HashMap::new();
         for entry in self.entries(node) {
             let Entry::Key(node) = entry else {
@@ -57,24 +66,13 @@ impl Reader<'_> {
                 seen.insert(key, line);
             }
         }
+        hits
     }
 
     /// The entries of a node that has keys or cases.
     fn entries<'tree>(&self, node: Node<'tree>) -> Vec<Entry<'tree>> {
         use Language::{Go, JavaScript, Php, Python, Ruby, Tsx, TypeScript};
         let is_script = matches!(self.language, JavaScript | TypeScript | Tsx);
-        const OWNERS: &[&str] = &[
-            "dictionary",
-            "hash",
-            "object",
-            "switch_body",
-            "literal_value",
-            "expression_switch_statement",
-            "array_creation_expression",
-        ];
-        if !OWNERS.contains(&node.kind()) {
-            return Vec::new();
-        }
         let parts = named(node);
         let keys = |owner: &str, field: &str| -> Vec<_> {
             let owners = parts.iter().filter(|part| part.kind() == owner);

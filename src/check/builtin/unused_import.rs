@@ -20,7 +20,7 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
     if bindings.is_empty() || is_facade(tree) {
         return Vec::new();
     }
-    let uses = Uses::of(tree);
+    let uses = Uses::of(tree, &bindings);
     let unused: Vec<_> = bindings
         .iter()
         .filter(|binding| !uses.has(binding.name) && !is_implicit(binding, tree) && !is_wanted(binding, tree))
@@ -37,14 +37,15 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Hit> {
 /// before long: to ask for one name after the other is faster than to gather all that there are.
 struct Uses<'a> {
     tree: &'a SyntaxTree,
+    bindings: &'a [Binding<'a>],
     /// The text in lower case for PHP, whose names of classes and functions have no case.
     lower: Option<String>,
 }
 
 impl<'a> Uses<'a> {
-    fn of(tree: &'a SyntaxTree) -> Self {
+    fn of(tree: &'a SyntaxTree, bindings: &'a [Binding<'a>]) -> Self {
         let ignores_case = tree.language() == Language::Php;
-        Self { tree, lower: ignores_case.then(|| tree.source().to_ascii_lowercase()) }
+        Self { tree, bindings, lower: ignores_case.then(|| tree.source().to_ascii_lowercase()) }
     }
 
     fn has(&self, name: &str) -> bool {
@@ -63,6 +64,10 @@ impl<'a> Uses<'a> {
         if bytes[..range.start].last().is_some_and(is_word) || bytes.get(range.end).is_some_and(is_word) {
             return false;
         }
+        // What an import spells is no use. Most such places are found here, the others below.
+        if self.bindings.iter().any(|binding| binding.import.byte_range().contains(&range.start)) {
+            return false;
+        }
         let language = self.tree.language();
         let Some(leaf) = self.tree.root().descendant_for_byte_range(range.start, range.end) else {
             return false;
@@ -74,7 +79,6 @@ impl<'a> Uses<'a> {
         if language == Language::Python && leaf.kind() == "string_content" {
             return words(spelt).any(|word| word == name);
         }
-        // What an import spells is no use.
         let mut around = std::iter::successors(Some(leaf), Node::parent);
         leaf.child_count() == 0
             && spelt.trim_matches('`') == name

@@ -8,11 +8,13 @@ use ast_grep_config::{
     DenyUnknownKeys, SerializableRule, SerializableRuleConfig, SerializableRuleCore, Transformation,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::Problem;
 use crate::change::language::Language;
+use crate::check::ast::WrittenPattern;
 use crate::check::builtin::Builtin;
 use crate::check::finding::{Confidence, Severity};
 use crate::check::rule::{Body, Examples, Glob, LazyGlobs, LazyRegex, Rule};
@@ -71,24 +73,37 @@ struct WrittenRule {
 
 /// A pack as the build has made it of the TOML: JSON, and nothing wrong with it.
 #[derive(Default, Deserialize)]
-struct CompactPack {
+struct CompactPack<'a> {
     #[serde(default)]
     secrets: bool,
     ignores: Option<Vec<String>>,
-    rule: Vec<WrittenRule>,
+    #[serde(borrow)]
+    rule: Vec<CompactRule<'a>>,
+}
+
+/// A rule of it, with what it looks for in a syntax apart.
+#[derive(Deserialize)]
+struct CompactRule<'a> {
+    rule: WrittenRule,
+    #[serde(borrow)]
+    syntax: Option<&'a RawValue>,
 }
 
 /// Reads a bundled pack, without the examples and explanations of its rules.
-pub(super) fn parse_compact(file: &str, languages: &[Language], json: &str) -> Vec<Rule> {
+pub(super) fn parse_compact(file: &str, languages: &[Language], json: &'static str) -> Vec<Rule> {
     // A test reads each of them both ways.
     let pack: CompactPack = serde_json::from_str(json).unwrap_or_default();
     let ignores = pack.ignores.map(|globs| Arc::new(of_pack(globs)));
-    let rule = |written| Rule {
-        languages: languages.to_vec(),
-        secret: pack.secrets,
-        file: file.to_owned(),
-        pack_ignores: ignores.clone(),
-        ..build(written).0
+    let rule = |CompactRule { rule, syntax }| {
+        let (rule, _) = build(rule);
+        Rule {
+            languages: languages.to_vec(),
+            secret: pack.secrets,
+            file: file.to_owned(),
+            pack_ignores: ignores.clone(),
+            body: syntax.map_or(rule.body, |json| Body::Syntax(WrittenPattern::Compact(json))),
+            ..rule
+        }
     };
     pack.rule.into_iter().map(rule).collect()
 }
@@ -123,8 +138,8 @@ pub(super) fn parse(file: &str, text: &str) -> Written {
     for rule in written.rule {
         let start = rule.span().start;
         let (rule, mut faults) = build(rule.into_inner());
-        if written.languages.is_empty() && matches!(rule.body, Body::Syntax(_)) {
-            faults.push("has `ast`, but its pack has no `languages`".to_owned());
+        if written.languages.is_empty() && rule.is_about_nodes() {
+            faults.push("looks at syntax, but its pack has no `languages`".to_owned());
         }
         if !written.languages.is_empty() && rule.is_about_file() {
             faults.push("looks at names and modes: its pack can have no `languages`".to_owned());
@@ -284,7 +299,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
             faults.push("has a `fix` that is neither a text nor an ast-grep fix".to_owned());
             None
         });
-        Body::Syntax(Box::new(SerializableRuleConfig {
+        Body::Syntax(WrittenPattern::Read(Box::new(SerializableRuleConfig {
             core: SerializableRuleCore {
                 rule,
                 constraints: written.constraints,
@@ -292,9 +307,9 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
                 transform: written.transform,
             },
             fix,
-            id: id.clone(),
-            message: message.clone(),
-            // Compiled for each language of the pack, which replaces this one.
+            // These three are the rule's own when it is compiled.
+            id: String::new(),
+            message: String::new(),
             language: Language::Rust,
             rewriters: None,
             note: None,
@@ -305,7 +320,7 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
             url: None,
             metadata: None,
             unknown_keys: DenyUnknownKeys,
-        }))
+        })))
     } else {
         let fix = match written.fix {
             Some(toml::Value::String(template)) => Some(template),
@@ -339,7 +354,6 @@ fn build(written: WrittenRule) -> (Rule, Vec<String>) {
         tests: if is_half { Vec::new() } else { written.tests },
         secret: false,
         file: String::new(),
-        of_ast_grep: false,
         line: 0,
         keywords: written.keywords,
         body,

@@ -36,12 +36,12 @@ pub(super) fn misindented(tree: &SyntaxTree) -> Option<SyntaxError> {
 fn of_block(source: &str, block: Node<'_>) -> Option<SyntaxError> {
     let mut statements: Vec<_> = block.named_children(&mut block.walk()).collect();
     statements.retain(|node| node.kind() != "comment");
-    let expected = match (block.parent(), statements.first()) {
-        (None, _) => "",
-        (Some(_), Some(first)) => indentation(source, *first)?,
-        (Some(owner), None) => {
+    let expected = match statements.first() {
+        _ if block.kind() == "module" => "",
+        Some(first) => indentation(source, *first)?,
+        None => {
             let message = "syntax error: an indented block is missing below this line".to_owned();
-            return Some(SyntaxError { range: line_of(source, owner), message });
+            return Some(SyntaxError { range: line_of(source, block.parent()?), message });
         }
     };
     let wrong = statements.iter().find(|statement| {

@@ -167,8 +167,10 @@ fn outcome(seen: &Seen) -> String {
         reply = reply.header(name, value);
     }
     let provider = Provider::always(reply);
-    let endpoint =
-        Endpoint { gateway: seen.by.starts_with("LiteLLM"), ..endpoint(seen.dialect, &provider.base_url()) };
+    let endpoint = Endpoint {
+        gateway: Some(seen.by.starts_with("LiteLLM")),
+        ..endpoint(seen.dialect, &provider.base_url())
+    };
     match ask(&endpoint, soon()) {
         Ok(reply) => {
             let usage = reply.usage;
