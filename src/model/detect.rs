@@ -158,6 +158,7 @@ impl<'l> Interview<'l> {
             base_url: format!("http://127.0.0.1:{port}{base}"),
             version: version.and_then(name),
             loading: false,
+            wants_key: false,
             models,
         }
     }
@@ -205,26 +206,33 @@ impl<'l> Interview<'l> {
         Some(self.server(Some(version), models))
     }
 
-    /// `owned_by` of every model, or the words with which it says that it is still loading:
+    /// `owned_by` of every model, or the words with which it says that it is still loading, or that it
+    /// wants a key (`--api-key`):
     /// <https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md>.
     fn llama_cpp(&self) -> Option<Server> {
         let (status, said) = self.look("/v1/models", None, self.first)?;
+        let error = &said["error"];
         if status == 503 {
-            let error = &said["error"];
             let loading = error["type"] == "unavailable_error" && error["message"] == "Loading model";
             return loading.then(|| Server { loading: true, ..self.server(None, Vec::new()) });
+        }
+        if status == 401 {
+            // Its health alone is nobody's secret.
+            let refusal = json!({"message": "Invalid API Key", "type": "authentication_error", "code": 401});
+            let locked = *error == refusal && self.then("/health")? == json!({"status": "ok"});
+            return locked.then(|| Server { wants_key: true, ..self.server(None, Vec::new()) });
         }
         let listed = owned_by("llamacpp", status, &said)?;
         let loading = matches!(self.look("/health", None, self.last), Some((503, _)));
         let props = self.then("/props").unwrap_or_default();
-        let context = props["default_generation_settings"]["n_ctx"].as_u64();
+        // One server loads one model; with a router above it the properties are of none, and say zero.
+        let only = props["default_generation_settings"]["n_ctx"].as_u64();
+        let only = only.filter(|&context| context > 0 && listed.len() == 1);
         let models = listed.iter().filter_map(|model| {
+            let meta = &model["meta"];
             Some(ServedModel {
                 name: name(&model["id"])?,
-                // One server loads one model, and with a router above it the properties are of none.
-                context: context
-                    .filter(|_| listed.len() == 1)
-                    .or_else(|| model["meta"]["n_ctx_train"].as_u64()),
+                context: only.or_else(|| meta["n_ctx"].as_u64()).or_else(|| meta["n_ctx_train"].as_u64()),
                 loaded: !loading && model["status"]["value"].as_str().is_none_or(|status| status == "loaded"),
                 ..ServedModel::default()
             })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Endpoint;
 use super::dialect::Unreadable;
-use super::http::notice::Notice;
+use super::http::notice::{Notice, speaks_of_context};
 use crate::meter::breaker::Health;
 use crate::meter::budget::Charge;
 use crate::payload::route::Reason;
@@ -14,6 +14,9 @@ use crate::tokens::{Usage, UsageSource};
 
 /// How long a model that is being loaded is left alone.
 const LOADING: Duration = Duration::from_secs(2);
+
+/// What to do about a request that does not fit. None is longer than this, whoever it is for.
+const LARGER_CONTEXT: &str = "the request does not fit its context: give the model one of 8,192 tokens";
 
 /// Characters of a server's own words that a message repeats.
 const WORDS: usize = 200;
@@ -86,7 +89,7 @@ impl Fault<'_> {
 
     /// No byte of the request left: there is no time for an answer.
     pub(super) fn too_late(self) -> Box<AskError> {
-        let more = ", since the deadline has passed: raise the hook's deadline";
+        let more = ", since the deadline has passed: raise the deadline";
         self.error(Reason::Timeout, Charge::Nothing, Health::Unsaid, "not asked", more)
     }
 
@@ -118,7 +121,7 @@ impl Fault<'_> {
     pub(super) fn broken(self, broken: Broken) -> Box<AskError> {
         let (reason, what, more) = match broken {
             Broken::Late => {
-                let more = ": raise the hook's deadline or use a faster model".to_owned();
+                let more = ": raise the deadline or use a faster model".to_owned();
                 (Reason::Timeout, "no complete answer before the deadline".to_owned(), more)
             }
             Broken::TooLong(limit) => {
@@ -140,10 +143,17 @@ impl Fault<'_> {
         let advice = match (status, &self.0.key) {
             _ if notice.is_quota => "a quota is used up: raise it at the provider, or wait",
             _ if notice.is_loading => "the model is being loaded: try again in a moment",
+            _ if notice.is_too_long => LARGER_CONTEXT,
+            _ if notice.is_about_schema => "it takes no JSON schema: use a model or a server that does",
             (300..=399, _) => {
                 "redirects are not followed, so that code and key go nowhere else: correct base_url"
             }
-            (401 | 403, Some(key)) => &format!("check the key from {}", one_line(&key.origin, WORDS)),
+            (401 | 403, Some(key)) => {
+                // Whose key it is that was refused, a gateway's words do not always tell.
+                let own =
+                    if self.0.gateway == Some(true) { ", and the gateway's own for this model" } else { "" };
+                &format!("check the key from {}{own}", one_line(&key.origin, WORDS))
+            }
             (401 | 403, None) => "it wants a key: name one with api_key_env",
             (404, _) => "check base_url and the model's name",
             (413, _) => "the request is too large for it: lower the hook's token_limit",
@@ -158,7 +168,8 @@ impl Fault<'_> {
         };
         let health = match status {
             _ if notice.is_quota => Health::Exhausted(notice.reset),
-            _ if notice.is_loading => Health::Unsaid,
+            _ if notice.is_loading || notice.is_too_long => Health::Unsaid,
+            _ if notice.is_about_schema => Health::Misfit,
             401 | 403 => Health::KeyRefused,
             413 => Health::Unsaid,
             408 | 429 | 500.. => Health::Failed(notice.wait),
@@ -173,17 +184,20 @@ impl Fault<'_> {
     }
 
     pub(super) fn unreadable(self, unreadable: &Unreadable) -> Box<AskError> {
-        let (reason, what, more) = match unreadable {
+        let (reason, health, what, more) = match unreadable {
             Unreadable::Error(words) => {
-                let more = format!(" \"{}\": look at the server's log", self.words(words));
-                (Reason::Rejected, "answered with an error", more)
+                let is_too_long = speaks_of_context(words);
+                let advice = if is_too_long { LARGER_CONTEXT } else { "look at the server's log" };
+                let health = if is_too_long { Health::Unsaid } else { Health::Failed(None) };
+                let more = format!(" \"{}\": {advice}", self.words(words));
+                (Reason::Rejected, health, "answered with an error", more)
             }
             Unreadable::Shape(why) => {
                 let more = format!(" ({}): check dialect and base_url", self.words(why));
-                (Reason::Schema, "the answer is not of its dialect", more)
+                (Reason::Schema, Health::Failed(None), "the answer is not of its dialect", more)
             }
         };
-        self.error(reason, Charge::Full, Health::Failed(None), what, &more)
+        self.error(reason, Charge::Full, health, what, &more)
     }
 
     /// An endpoint that does not read what it is sent is of no use, however well it answers: so this
@@ -203,6 +217,14 @@ impl Fault<'_> {
     pub(super) fn refusal(self, usage: Usage, words: &str) -> Box<AskError> {
         let more = format!(", \"{}\": review by hand", self.words(words));
         self.error(Reason::Refusal, Charge::Usage(usage), Health::Sound, "the model declined", &more)
+    }
+
+    /// The answer ends before its first finding does, and before it had the tokens that were asked for:
+    /// the context was full.
+    pub(super) fn no_room(self, usage: Usage, asked: u64) -> Box<AskError> {
+        let what = format!("the answer was cut off after {} of {asked} tokens", usage.output);
+        let more = format!(": {LARGER_CONTEXT}");
+        self.error(Reason::Schema, Charge::Usage(usage), Health::Sound, &what, &more)
     }
 
     pub(super) fn off_schema(self, usage: Usage, why: &str) -> Box<AskError> {

@@ -1,9 +1,12 @@
-//! What a gateway of the user's own is told with each request: whom it is charged to.
+//! What a gateway of the user's own is told with each request, whom it is charged to, and what it says
+//! that the request cost.
 
 use std::fmt::Write as _;
 
 use super::Endpoint;
+use super::dialect::reported_cost;
 use crate::meter::Attribution;
+use crate::tokens::PicoUsd;
 
 /// The headers that say whom a request is charged to, for a provider that the user's file marks as
 /// `gateway = true`; none for any other.
@@ -27,11 +30,22 @@ pub(super) fn headers(endpoint: &Endpoint, attribution: &Attribution) -> Vec<(St
     all.map(|(name, value)| (name, percent_encoded(value))).collect()
 }
 
-/// The value with what no header holds unharmed (RFC 9110, 5.5), and the sign itself, percent-encoded.
+/// LiteLLM's header for what a request cost, in USD, with its own margin or discount.
+const COST: &str = "x-litellm-response-cost";
+
+/// What a gateway says that a request cost, where it can be true.
+pub(super) fn cost<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Option<PicoUsd> {
+    reported_cost(header(COST)?.trim().parse().ok()?)
+}
+
+/// The value with what no header holds unharmed (RFC 9110, 5.5), and the sign itself, percent-encoded. A
+/// space is harmed at either end only.
 fn percent_encoded(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
+    let ends = [0, value.len().saturating_sub(1)];
+    for (at, byte) in value.bytes().enumerate() {
+        let is_plain = byte.is_ascii_graphic() || (byte == b' ' && !ends.contains(&at));
+        if is_plain && byte != b'%' {
             encoded.push(char::from(byte));
         } else {
             // Writing to a string does not fail.
@@ -53,7 +67,7 @@ mod tests {
             branch: Some("fix/größe-100%".to_owned()),
             team: None,
             hook: "pre-commit".to_owned(),
-            stage: "a\r\nX-Evil: 1".to_owned(),
+            stage: "a\r\nX-Evil: 1 ".to_owned(),
             ci_run: Some("github:1/2".to_owned()),
             labels: [("cost-centre".to_owned(), "42".to_owned())].into(),
         }
@@ -67,14 +81,24 @@ mod tests {
             .map(|(name, value)| format!("{name}: {value}"))
             .collect();
         insta::assert_snapshot!(headers.join("\n"), @r"
-        X-Hookgate-User: Ada%20L.
+        X-Hookgate-User: Ada L.
         X-Hookgate-Repository: acme/web
         X-Hookgate-Branch: fix/gr%C3%B6%C3%9Fe-100%25
         X-Hookgate-Hook: pre-commit
-        X-Hookgate-Stage: a%0D%0AX-Evil:%201
+        X-Hookgate-Stage: a%0D%0AX-Evil: 1%20
         X-Hookgate-Run: github:1/2
         X-Hookgate-Label-cost-centre: 42
         ");
+    }
+
+    #[test]
+    fn a_cost_is_believed_where_it_can_be_one() {
+        let cost = |said: &'static str| cost(|name| (name == COST).then_some(said)).map(PicoUsd::as_usd);
+        assert_eq!(cost("0.000408"), Some(0.000_408));
+        assert_eq!(cost("1.35e-05"), Some(0.000_013_5));
+        for nonsense in ["0", "0.0", "-1", "nan", "inf", "1e9", "", "free"] {
+            assert_eq!(cost(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

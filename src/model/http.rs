@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Url, blocking, redirect, retry};
 
-use super::dialect::Finish;
+use super::dialect::{self, Finish};
 use super::fault::{Broken, Fault, Unmade};
 use super::prompt::Request;
 use super::reply::{self, Reply};
@@ -19,6 +19,7 @@ use crate::meter::Attribution;
 use crate::meter::budget::Dispatched;
 use crate::meter::calendar::since_epoch;
 use crate::payload::Payload;
+use crate::tokens::UsageSource;
 
 pub use super::fault::AskError;
 use notice::Notice;
@@ -95,10 +96,15 @@ impl Client {
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(fault.status(status.as_u16(), &notice(response, endpoint, deadline)));
+            return Err(fault.status(status.as_u16(), &notice(response, deadline)));
         }
+        let cost = gateway::cost(|name| response.headers().get(name)?.to_str().ok());
         let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;
-        let answer = endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
+        let mut answer =
+            endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
+        if let Some(usage) = &mut answer.usage {
+            usage.reported_cost = usage.reported_cost.or(cost);
+        }
         let usage = reply::usage(&answer, request);
         if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
             return Err(fault.short_read(usage, request.prompt_tokens, request.input_tokens));
@@ -108,7 +114,16 @@ impl Client {
             Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
             Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
         }
-        reply::read(&answer, payload, usage).map_err(|why| fault.off_schema(usage, &why))
+        let is_full = answer.finish == Finish::Length
+            && usage.source == UsageSource::Reported
+            && usage.output < request.max_output_tokens;
+        reply::read(&answer, payload, usage).map_err(|why| {
+            if is_full {
+                fault.no_room(usage, request.max_output_tokens)
+            } else {
+                fault.off_schema(usage, &why)
+            }
+        })
     }
 
     fn post(
@@ -193,12 +208,12 @@ impl Loopback {
 }
 
 /// What a response of failure says. Its status is the fact; its words are welcome if they come in time.
-fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) -> Notice {
+fn notice(response: blocking::Response, deadline: Instant) -> Notice {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let body = read(response, deadline).unwrap_or_default();
     let wall = since_epoch(SystemTime::now());
-    Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
+    Notice::read(status, header, &body, dialect::complaint(&body), wall)
 }
 
 /// Reads a body to its end, its limit or the deadline.
@@ -321,3 +336,5 @@ impl Address {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod peers;

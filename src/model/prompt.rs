@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::Endpoint;
 use super::dialect::Question;
 use super::schema::{Schema, places};
+use super::{Egress, Endpoint};
 use crate::meter::estimate::Counting;
 use crate::payload::pack::Overhead;
 use crate::payload::tokenizer::Tokenizer;
@@ -129,6 +129,7 @@ pub fn render(payload: &Payload, endpoint: &Endpoint, doubts: bool, tokenizer: &
         schema: &schema,
         input_tokens,
         max_output_tokens: MAX_OUTPUT_TOKENS,
+        stays_here: endpoint.egress() == Egress::Stays,
     });
     Request {
         body,
@@ -186,6 +187,16 @@ mod tests {
         let (system, user) = (Value::from(SYSTEM).to_string(), Value::from(payload().text()).to_string());
         let body = request.body.replace(&system, "SYSTEM").replace(&user, "USER");
         insta::assert_snapshot!(body, @r#"{"model":"model-1","messages":[{"role":"system","content":SYSTEM},{"role":"user","content":USER}],"max_completion_tokens":300,"temperature":0,"stream":false,"response_format":{"type":"json_schema","json_schema":{"name":"review","strict":true,"schema":{"type":"object","additionalProperties":false,"required":["findings"],"properties":{"findings":{"type":"array","maxItems":5,"items":{"type":"object","additionalProperties":false,"required":["loc","quote","why","cat","sev","conf"],"properties":{"loc":{"type":"string","enum":["1:41","1:42","2:7","2:8"]},"quote":{"type":"string","maxLength":120},"why":{"type":"string","maxLength":300},"cat":{"type":"string","enum":["bug","security","perf","api"]},"sev":{"type":"string","enum":["low","medium","high","critical"]},"conf":{"type":"string","enum":["low","medium","high"]}}}}}}}}}"#);
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_told_the_limit_by_both_names() {
+        let limits = |base_url: &str| {
+            let body = body(&payload(), &endpoint(DIALECTS[0], base_url));
+            [&body["max_completion_tokens"], &body["max_tokens"]].map(Value::as_u64)
+        };
+        assert_eq!(limits("http://127.0.0.1:8080/v1"), [Some(300), Some(300)]);
+        assert_eq!(limits("https://api.openai.com/v1"), [Some(300), None]);
     }
 
     #[test]

@@ -16,6 +16,10 @@ use crate::tokens::{Count, Grouped, PicoUsd};
 /// The version of the JSON.
 const VERSION: u32 = 1;
 
+/// Tokens of context that most requests to a server on this machine fit into: 2,000 of code, the
+/// instructions and the answer, with what another tokenizer adds.
+const SMALLEST_CONTEXT: u64 = 4096;
+
 /// Characters that are shown of a name or of a server's words.
 const WORDS: usize = 120;
 
@@ -147,6 +151,8 @@ pub struct Server {
     pub version: Option<String>,
     /// Whether it is still loading its model.
     pub loading: bool,
+    /// Whether it says nothing without a key, not even what it serves.
+    pub wants_key: bool,
     /// What it serves.
     pub models: Vec<ServedModel>,
 }
@@ -374,19 +380,28 @@ pub fn servers_text(servers: &[Server], looked_for: &str, taken: &Taken, user_fi
     written(|out| {
         if servers.is_empty() {
             writeln!(out, "no model server answers on this machine: looked for {looked_for}")?;
-            return writeln!(out, "start one, or name its port with --port");
+            writeln!(out, "start one, or name its port with --port;")?;
+            let file = user_file.display();
+            return writeln!(
+                out,
+                "gateways and other servers are not looked for: write one into {file} yourself"
+            );
         }
         for server in servers {
             let version = server.version.as_deref().map_or_else(String::new, |it| format!(" {}", shown(it)));
-            let loading = if server.loading { ", still loading its model" } else { "" };
-            writeln!(out, "{BOLD}{}{}{BOLD:#} at {}{loading}", server.name, version, server.base_url)?;
-            if server.models.is_empty() && !server.loading {
+            let state = match server {
+                Server { loading: true, .. } => ", still loading its model: look again in a moment",
+                Server { wants_key: true, .. } => ", which wants a key: name its variable with api_key_env",
+                _ => "",
+            };
+            writeln!(out, "{BOLD}{}{}{BOLD:#} at {}{state}", server.name, version, server.base_url)?;
+            if server.models.is_empty() && state.is_empty() {
                 writeln!(out, "  {DIM}without a model{DIM:#}")?;
             }
             let width = server.models.iter().map(|model| model.name.chars().count()).max();
             let width = width.unwrap_or(0).min(40);
             for model in &server.models {
-                writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", shown(&model.name), about(model))?;
+                writeln!(out, "  {:width$}  {DIM}{}{DIM:#}", shown(&model.name), about(model, server))?;
             }
         }
         match lines(servers, taken) {
@@ -395,15 +410,21 @@ pub fn servers_text(servers: &[Server], looked_for: &str, taken: &Taken, user_fi
                 lines.lines().try_for_each(|line| writeln!(out, "{}", format!("    {line}").trim_end()))?;
                 writeln!(out, "\nThen `hookgate models test` tries them.")
             }
+            None if servers.iter().all(|server| server.proposed().is_none()) => {
+                writeln!(out, "\nno model of it can be proposed")
+            }
             None => writeln!(out, "\nnothing of it is new to {}", user_file.display()),
         }
     })
 }
 
-fn about(model: &ServedModel) -> String {
+fn about(model: &ServedModel, server: &Server) -> String {
     let mut about = Vec::new();
     if let Some(context) = model.context {
-        about.push(format!("{} tokens of context", Grouped(context)));
+        // Ollama is told with each request how much it needs.
+        let is_small = context < SMALLEST_CONTEXT && server.dialect != "ollama" && !model.embeds_only;
+        let small = if is_small { ", too few for most requests" } else { "" };
+        about.push(format!("{} tokens of context{small}", Grouped(context)));
     }
     if model.loaded {
         about.push("loaded".to_owned());

@@ -147,6 +147,50 @@ fn a_server_that_loads_its_model_is_there() {
     assert_eq!(servers.iter().map(|it| (it.name, it.loading)).collect::<Vec<_>>(), [("llama.cpp", true)]);
 }
 
+/// As llama.cpp `b1-0c1e570` answers with `--api-key`.
+#[test]
+fn a_server_that_wants_a_key_is_there() {
+    let refusal = r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#;
+    let locked = |health: &'static str| {
+        Provider::answering(move |received: &Received| match received.path.as_str() {
+            "/health" => Reply::status(200, health),
+            _ => Reply::status(401, refusal),
+        })
+    };
+    let servers = found(&locked(r#"{"status":"ok"}"#));
+    assert_eq!(servers.iter().map(|it| (it.name, it.wants_key)).collect::<Vec<_>>(), [("llama.cpp", true)]);
+    assert_eq!(found(&locked(r#"{"status":"pass"}"#)), [], "another program");
+}
+
+/// As llama.cpp `b1-0c1e570` answers with `--models-dir`, one model loaded and one not, `status.args` left
+/// out: each has its own context, and the router none, though it says zero.
+#[test]
+fn a_router_has_no_context_of_its_own() {
+    let loaded = json!({
+        "id": "tiny-empty", "aliases": [], "tags": [], "object": "model", "owned_by": "llamacpp",
+        "created": 1_795_490_400, "status": {"value": "loaded"}, "source": "models_dir", "can_remove": false,
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+        "meta": {"vocab_type": 2, "n_vocab": 151_936, "n_ctx": 8192, "n_ctx_train": 32768, "n_embd": 64},
+    });
+    let mut unloaded = loaded.clone();
+    unloaded["status"]["value"] = "unloaded".into();
+    unloaded["id"] = "tiny-random".into();
+    unloaded.as_object_mut().unwrap().remove("meta");
+    let props = json!({
+        "role": "router", "max_instances": 4, "models_autoload": true, "model_alias": "llama-server",
+        "model_path": "none", "default_generation_settings": {"params": null, "n_ctx": 0},
+        "build_info": "b1-0c1e570",
+    });
+    let serve = |models: Value| {
+        let list = json!({"data": models, "object": "list"});
+        let pages = [("/v1/models", list), ("/props", props.clone()), ("/health", json!({"status": "ok"}))];
+        found(&serving(&pages))[0].models.clone()
+    };
+    let untold = ServedModel { context: None, ..model("tiny-random", 0, false) };
+    assert_eq!(serve(json!([loaded, unloaded])), [model("tiny-empty", 8192, true), untold.clone()]);
+    assert_eq!(serve(json!([unloaded])), [untold]);
+}
+
 #[test]
 fn other_programs_are_not_taken_for_one() {
     let list =

@@ -5,6 +5,8 @@ mod openai;
 mod anthropic;
 mod ollama;
 
+use serde_json::Value;
+
 use super::ApiKey;
 use super::schema::Schema;
 use crate::tokens::{PicoUsd, Usage, UsageSource};
@@ -30,6 +32,8 @@ pub(super) struct Question<'a> {
     /// Counted, for servers that have to be told how much they will read.
     pub(super) input_tokens: u64,
     pub(super) max_output_tokens: u64,
+    /// Whether a server on this machine is asked, of which some know that limit by its old name alone.
+    pub(super) stays_here: bool,
 }
 
 impl<'a> Question<'a> {
@@ -126,27 +130,17 @@ impl Dialect {
             Self::Ollama => ollama::answer(body),
         }
     }
-
-    /// The provider's own words in a body that came with a status of failure.
-    pub(super) fn complaint(self, body: &str) -> Option<String> {
-        match self {
-            Self::Openai | Self::Anthropic => complaint(body),
-            Self::Ollama => ollama::complaint(body).or_else(|| complaint(body)),
-        }
-    }
 }
 
-/// `{"error":{"message":"…"}}`, which OpenAI, Anthropic, llama.cpp and most gateways answer with.
-fn complaint(body: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Failure {
-        error: Message,
-    }
-    #[derive(serde::Deserialize)]
-    struct Message {
-        message: String,
-    }
-    serde_json::from_str::<Failure>(body).ok().map(|failure| failure.error.message)
+/// A server's own words in a body that is no answer, whatever it speaks otherwise:
+/// `{"error":{"message":"…"}}` of OpenAI, Anthropic, llama.cpp and most gateways, `{"error":"…"}` of
+/// Ollama and LM Studio, `{"message":"…"}` of old vLLMs, `{"detail":"…"}` and `{"detail":[{"msg":"…"}]}`
+/// of what FastAPI answers by itself.
+pub(super) fn complaint(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let detail = &body["detail"];
+    let places = [&body["error"]["message"], &body["error"], &body["message"], detail, &detail[0]["msg"]];
+    places.into_iter().find_map(Value::as_str).map(str::to_owned)
 }
 
 /// Figures above this are a broken or hostile server's, and believed no more than missing ones.
@@ -165,7 +159,7 @@ fn reported(usage: Usage) -> Option<Usage> {
 
 /// A cost that a provider reports, if it can be one. Nothing is not: a gateway that knows no price
 /// says so as well.
-fn reported_cost(usd: f64) -> Option<PicoUsd> {
+pub(super) fn reported_cost(usd: f64) -> Option<PicoUsd> {
     let possible = usd > 0.0 && usd <= PLAUSIBLE_USD;
     possible.then(|| PicoUsd::from_usd(usd)).filter(|&cost| cost > PicoUsd::ZERO)
 }
@@ -173,4 +167,22 @@ fn reported_cost(usd: f64) -> Option<PicoUsd> {
 /// Serialises a request. Structs keep their fields in order, so equal questions give equal bytes.
 fn to_json(request: &impl serde::Serialize) -> String {
     serde_json::to_string(request).expect("strings, numbers and booleans always serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaint;
+
+    #[test]
+    fn a_servers_words_are_found_wherever_they_stand() {
+        let words = |body: &str| complaint(body).unwrap_or_default();
+        assert_eq!(words(r#"{"error":{"message":"a","type":"x"}}"#), "a");
+        assert_eq!(words(r#"{"error":"b"}"#), "b");
+        assert_eq!(words(r#"{"object":"error","message":"c","code":400}"#), "c");
+        assert_eq!(words(r#"{"detail":"d"}"#), "d");
+        assert_eq!(words(r#"{"detail":[{"type":"missing","loc":["body"],"msg":"f"}]}"#), "f");
+        for nothing in ["", "{}", "[]", "\"e\"", r#"{"error":{"message":7}}"#, r#"{"detail":[]}"#] {
+            assert_eq!(complaint(nothing), None, "{nothing}");
+        }
+    }
 }

@@ -72,10 +72,10 @@ struct Said {
 }
 
 pub(super) fn answer(body: &str) -> Result<Answer, Unreadable> {
-    if let Some(complaint) = complaint(body) {
-        return Err(Unreadable::Error(complaint));
-    }
-    let reply: Reply = serde_json::from_str(body)?;
+    let reply: Reply = match serde_json::from_str(body) {
+        Ok(reply) => reply,
+        Err(error) => return Err(super::complaint(body).map_or_else(|| error.into(), Unreadable::Error)),
+    };
     let usage = match (reply.prompt_eval_count, reply.eval_count) {
         (Some(input), Some(output)) => {
             let cached_input = reply.prompt_eval_cached_count.unwrap_or(0);
@@ -89,15 +89,6 @@ pub(super) fn answer(body: &str) -> Result<Answer, Unreadable> {
         other => Finish::Other(other.unwrap_or("no done_reason").to_owned()),
     };
     Ok(Answer { text: reply.message.content, usage, finish })
-}
-
-/// `{"error":"…"}`, which comes with any status.
-pub(super) fn complaint(body: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Failure {
-        error: String,
-    }
-    serde_json::from_str::<Failure>(body).ok().map(|failure| failure.error)
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ struct Body<'a> {
     model: &'a str,
     messages: [Message<'a>; 2],
     max_completion_tokens: u64,
+    /// Its old name, which OpenAI's newer models refuse, and which is all that llama-cpp-python knows: it
+    /// would write until the context is full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
     temperature: u8,
     // A stream that breaks off carries no usage.
     stream: bool,
@@ -38,6 +42,7 @@ pub(super) fn body(question: &Question<'_>) -> String {
         model: question.model,
         messages: question.messages(),
         max_completion_tokens: question.max_output_tokens,
+        max_tokens: question.stays_here.then_some(question.max_output_tokens),
         temperature: 0,
         stream: false,
         response_format: Format {

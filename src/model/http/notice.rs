@@ -1,16 +1,17 @@
-//! What a response of failure says beside its status: when to come back, whether a quota is used up
-//! or the model still loads, and what was used all the same.
+//! What a response of failure says beside its status: when to come back, whether a quota is used up,
+//! the request too long or the model still loading, and what was used all the same.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::tokens::{Usage, UsageSource};
 
 /// Codes of a quota that does not come back by waiting a moment. OpenAI and those who speak its
 /// dialect say them in `error.code` or `error.type`, Anthropic in `error.details.error_code`.
-const QUOTA: [&str; 9] = [
+const QUOTA: [&str; 10] = [
     "insufficient_quota",
     "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
@@ -20,13 +21,36 @@ const QUOTA: [&str; 9] = [
     "billing_not_active",
     "billing_error",
     "enforced_spend_limit_reached",
+    GATEWAYS_BUDGET,
 ];
+
+/// LiteLLM's code for a key, team or user whose budget is spent.
+const GATEWAYS_BUDGET: &str = "budget_exceeded";
+
+/// The same in words, where LiteLLM has no code: of a provider's budget, or in Anthropic's dialect.
+const GATEWAYS_WORDS: [&str; 2] = ["budget has been exceeded", "crossed budget"];
 
 /// Anthropic has no code of its own for this.
 const NO_CREDIT: &str = "credit balance is too low";
 
+/// What OpenAI, and llama.cpp, call a request that is longer than the model's context.
+const TOO_LONG: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
+
+/// What it is called in words: by vLLM, Ollama and LM Studio; llama.cpp; LiteLLM; Anthropic.
+const TOO_LONG_WORDS: [&str; 6] = [
+    "context length",
+    "context size",
+    "context window",
+    "contextwindowexceeded",
+    "prompt is too long",
+    "context limit",
+];
+
 /// What llama.cpp answers with 503 until it has read its model.
 const LOADING: &str = "loading model";
+
+/// What a server names that takes no JSON schema, or not ours.
+const SCHEMA_WORDS: [&str; 4] = ["response_format", "response format", "json_schema", "output_config"];
 
 /// When windows of a provider's rate limits begin anew.
 const RESETS: [&str; 7] = [
@@ -58,6 +82,10 @@ pub(in crate::model) struct Notice {
     pub(in crate::model) reset: Option<Duration>,
     /// Whether the model is still being loaded.
     pub(in crate::model) is_loading: bool,
+    /// Whether this request is longer than the model's context, so that a shorter one may fare better.
+    pub(in crate::model) is_too_long: bool,
+    /// Whether the schema is what it does not accept.
+    pub(in crate::model) is_about_schema: bool,
     /// What it used, where it says so in spite of the failure.
     pub(in crate::model) usage: Option<Usage>,
 }
@@ -87,15 +115,41 @@ impl Notice {
         });
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let error = &body["error"];
-        let codes = [&error["code"], &error["type"], &error["details"]["error_code"]];
-        let mut codes = codes.into_iter().filter_map(Value::as_str);
+        let codes = [&error["code"], &error["type"], &error["details"]["error_code"]].map(Value::as_str);
+        let is_one_of = |known: &[&str]| codes.into_iter().flatten().any(|code| known.contains(&code));
         let words = complaint.as_deref().unwrap_or_default().to_lowercase();
-        let is_quota = status == 402 || codes.any(|code| QUOTA.contains(&code)) || words.contains(NO_CREDIT);
+        let is_budget =
+            is_one_of(&[GATEWAYS_BUDGET]) || GATEWAYS_WORDS.iter().any(|known| words.contains(known));
+        let is_quota = status == 402 || is_budget || is_one_of(&QUOTA) || words.contains(NO_CREDIT);
+        // llama-cpp-python answers mistakes of the request with 500.
+        let is_of_request = matches!(status, 400 | 413 | 422 | 500);
         let resets = RESETS.into_iter().filter_map(|name| reset(&header(name)?, now));
         let reset = resets.chain(wait).max().filter(|reset| is_quota && *reset >= SHORTEST_QUOTA);
-        let is_loading = status == 503 && words.contains(LOADING);
-        Self { complaint, wait, is_quota, reset, is_loading, usage: usage(&body) }
+        Self {
+            reset: reset.or_else(|| is_budget.then(|| until_tomorrow(now))),
+            is_loading: status == 503 && words.contains(LOADING),
+            is_about_schema: is_of_request && SCHEMA_WORDS.iter().any(|known| words.contains(known)),
+            is_too_long: is_of_request && (is_one_of(&TOO_LONG) || speaks_of_context(&words)),
+            usage: usage(&body),
+            complaint,
+            wait,
+            is_quota,
+        }
     }
+}
+
+/// Whether a server's words say that a request is longer than the model's context.
+pub(in crate::model) fn speaks_of_context(words: &str) -> bool {
+    let words = words.to_lowercase();
+    TOO_LONG_WORDS.iter().any(|known| words.contains(known))
+}
+
+/// A gateway does not say when its budgets begin anew, and does that at midnight (UTC unless it is told
+/// otherwise) of any day.
+fn until_tomorrow(now: Timestamp) -> Duration {
+    let today = now.to_zoned_datetime(TimeZone::UTC).date();
+    let tomorrow = today.tomorrow().and_then(|day| day.to_zoned_datetime(TimeZone::UTC));
+    tomorrow.map_or(SHORTEST_QUOTA, |tomorrow| until(tomorrow.timestamp(), now)).max(SHORTEST_QUOTA)
 }
 
 /// A number of seconds, with or without a fraction.
@@ -159,7 +213,7 @@ mod tests {
         let header = |name: &str| {
             headers.iter().find(|(header, _)| *header == name).map(|(_, value)| (*value).to_owned())
         };
-        let complaint = crate::model::dialect::Dialect::Ollama.complaint(body);
+        let complaint = crate::model::dialect::complaint(body);
         Notice::read(status, header, body, complaint, NOW)
     }
 
@@ -232,6 +286,30 @@ mod tests {
         assert!(notice(503, &[], body).is_loading);
         assert!(!notice(500, &[], body).is_loading);
         assert!(!notice(503, &[], "").is_loading);
+    }
+
+    /// The first two as llama.cpp and LiteLLM answered (see `peers.rs`), the others as their makers' issue
+    /// trackers quote them.
+    #[test]
+    fn a_request_that_is_too_long_is_told_from_a_mistake() {
+        let too_long = [
+            r#"{"error":{"code":400,"message":"request (1057 tokens) exceeds the available context size (512 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":1057,"n_ctx":512}}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"litellm.ContextWindowExceededError: litellm.BadRequestError: x"}}"#,
+            r#"{"error":{"message":"This model's maximum context length is 4097 tokens. However, you requested 4120 tokens","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 213462 tokens > 200000 maximum"}}"#,
+            r#"{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","code":400}"#,
+            r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger context length, or provide a shorter input."}"#,
+            r#"{"error":"the input length exceeds the context length"}"#,
+        ];
+        for body in too_long {
+            assert!(notice(400, &[], body).is_too_long, "{body}");
+            assert!(!notice(429, &[], body).is_too_long, "a rate of tokens, whatever else it speaks of");
+        }
+        for body in
+            ["", "[]", r#"{"error":{"message":"model 'nosuch' not found","type":"invalid_request_error"}}"#]
+        {
+            assert!(!notice(400, &[], body).is_too_long, "{body}");
+        }
     }
 
     #[test]

@@ -14,11 +14,11 @@ use crate::tokens::UsageSource;
 
 const QUOTE: &str = "sum / values.len() as f64";
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
+pub(super) fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
     let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
     Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)

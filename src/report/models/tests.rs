@@ -16,6 +16,7 @@ fn ollama(models: Vec<ServedModel>) -> Server {
         base_url: "http://127.0.0.1:11434".to_owned(),
         version: Some("0.12.3".to_owned()),
         loading: false,
+        wants_key: false,
         models,
     }
 }
@@ -28,6 +29,7 @@ fn vllm() -> Server {
         base_url: "http://127.0.0.1:8000/v1".to_owned(),
         version: None,
         loading: false,
+        wants_key: false,
         models: vec![ServedModel { loaded: true, ..model("Qwen/Coder \"7B\"") }],
     }
 }
@@ -151,6 +153,32 @@ fn people_read_what_was_found() {
 
     Then `hookgate models test` tries them.
     "#);
+}
+
+#[test]
+fn what_cannot_be_proposed_says_why() {
+    let llama_cpp = Server { name: "llama.cpp", models: Vec::new(), ..vllm() };
+    let servers = [
+        Server { loading: true, ..llama_cpp.clone() },
+        Server { wants_key: true, ..llama_cpp.clone() },
+        ollama(Vec::new()),
+    ];
+    let text = plain(&servers_text(&servers, "", &Taken::default(), Path::new("/h/config.toml")));
+    insta::assert_snapshot!(text, @r"
+    llama.cpp at http://127.0.0.1:8000/v1, still loading its model: look again in a moment
+    llama.cpp at http://127.0.0.1:8000/v1, which wants a key: name its variable with api_key_env
+    Ollama 0.12.3 at http://127.0.0.1:11434
+      without a model
+
+    no model of it can be proposed
+    ");
+    let short = ServedModel { context: Some(2048), ..model("m") };
+    let shown =
+        |server: Server| plain(&servers_text(&[server], "", &Taken::default(), Path::new("/h/config.toml")));
+    assert!(
+        shown(Server { models: vec![short.clone()], ..vllm() }).contains("2,048 tokens of context, too few")
+    );
+    assert!(!shown(ollama(vec![short])).contains("too few"));
 }
 
 #[test]
