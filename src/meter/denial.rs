@@ -94,6 +94,13 @@ impl fmt::Display for Denial {
         };
         let tokens = if unit == Unit::Tokens { " tokens" } else { "" };
         let of = for_whom(scope);
+        if asked == 0 {
+            let (limit, used, reserved) = (amount(limit), amount(used), amount(reserved));
+            return write!(
+                f,
+                "the {whose}'s limit of {limit}{tokens}{of} is crossed already: {used} used, {reserved} reserved"
+            );
+        }
         write!(f, "the {whose}'s limit of {}{tokens}{of} would be crossed: ", amount(limit))?;
         if window != Window::Call {
             write!(f, "{} used, {} reserved, ", amount(used), amount(reserved))?;
@@ -113,10 +120,9 @@ pub(super) fn judge(estimate: &Estimate, limits: &Limits, totals: &WindowTotals)
             Unit::Tokens => (totals.used, totals.reserved, estimate.tokens()),
             Unit::Money => match estimate.cost() {
                 None => return Some(Denial::Unpriced),
-                // What costs nothing crosses no limit in money, not even one that is crossed already.
-                Some(PicoUsd::ZERO) => continue,
-                // An unknown cost is not zero: the limit may be crossed already.
-                Some(_) if totals.unpriced > 0 => {
+                // An unknown cost is not zero: the limit may be crossed already. What costs nothing is
+                // stopped by a limit only once it is known to be crossed.
+                Some(cost) if cost > PicoUsd::ZERO && totals.unpriced > 0 => {
                     return Some(Denial::UnpricedBefore { window, scope, requests: totals.unpriced });
                 }
                 Some(cost) => (totals.used_cost.0, totals.reserved_cost.0, cost.0),

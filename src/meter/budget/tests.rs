@@ -95,6 +95,7 @@ fn margins_are_learned_of_whole_prompts_that_were_reported() {
     // None of these says how the model counts.
     for _ in 0..8 {
         settle(Charge::Usage(reported(500)), "short_read");
+        settle(Charge::Usage(reported(2_900)), "rejected");
         settle(Charge::Full, "timeout");
         settle(Charge::Nothing, "unreachable");
         settle(Charge::Usage(Usage { source: UsageSource::Estimated, ..reported(2_000) }), "ok");

@@ -330,6 +330,11 @@ fn a_login_needs_no_more_than_is_documented() {
     store.update("breaker/x", &mut |_, _| Some("open".into())).unwrap();
     assert_eq!(store.cells("breaker/").unwrap(), [("breaker/x".to_owned(), "open".to_owned())]);
     assert_eq!(store.experience("openai", "gpt", 9).unwrap(), [Experience { counted: 10, reported: 9 }]);
+    // What an error says that it used says nothing of how the model counts.
+    reserve(&store, "e", 1, &day(20)).unwrap();
+    store.dispatch("e", LEASE).unwrap();
+    store.settle("e", &Settlement { outcome: "rejected", ..settlement(1) }).unwrap();
+    assert_eq!(store.experience("openai", "gpt", 9).unwrap().len(), 1);
     assert_eq!(store.ledger(0).unwrap().len(), 2);
     let about = store.about().unwrap();
     assert!(about.warnings.iter().any(|warning| warning.contains("cannot be told")), "{about:?}");
