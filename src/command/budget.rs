@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Budget as Arguments, Hook};
+use crate::config::file::Counting;
 use crate::config::{Ceiling, Config, Environment};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -56,8 +57,9 @@ pub(super) fn execute(
         Some(budget) => budget.standing()?,
         None => Standing::unused(now, &limits, &attribution),
     };
+    let is_learned = config.user.limits.counting == Counting::Learned;
     let user_file = config.user_path;
-    let overview = Overview { attribution, now, standing, bounds, user_file, origins };
+    let overview = Overview { attribution, now, standing, bounds, is_learned, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)
 }

@@ -1,5 +1,6 @@
 //! `hookgate doctor`: everything that could keep a hook from its work, in one list.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::Command;
@@ -15,10 +16,11 @@ use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupant};
 use crate::meter::Limits;
-use crate::meter::budget::Budget;
+use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
+use crate::report::BILLED;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -144,9 +146,13 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
 pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
     let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
-    match budget.and_then(|budget| budget.about()) {
-        Ok(About { place, facts, warnings }) => {
+    let told = budget.and_then(|budget| Ok((budget.about()?, billed(config, &budget)?)));
+    match told {
+        Ok((About { place, facts, warnings }, billed)) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
+            for model in billed {
+                list.warn("price", format_args!("{model} {BILLED}"))?;
+            }
             for warning in warnings {
                 list.warn("ledger", warning)?;
             }
@@ -154,6 +160,18 @@ pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
         }
         Err(error) => list.fail("ledger", error),
     }
+}
+
+/// The models that count as free and have reported a cost.
+fn billed(config: &Config, budget: &Budget) -> Result<BTreeSet<String>, BudgetError> {
+    let mut billed = BTreeSet::new();
+    for endpoint in config.user.tiers.keys().filter_map(|name| config.endpoint(name).ok()) {
+        let is_free = endpoint.price.is_some_and(|price| price.is_free());
+        if is_free && budget.has_billed(&endpoint.provider, &endpoint.model)? {
+            billed.insert(format!("{}/{}", endpoint.provider, endpoint.model));
+        }
+    }
+    Ok(billed)
 }
 
 /// Whether reviews can be shared with the team, where they are to be; the server is the ledger's.

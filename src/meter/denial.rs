@@ -29,6 +29,8 @@ pub enum Denial {
     },
     /// A limit in money is set and the request has no price.
     Unpriced,
+    /// A limit in money is set, and the model counts as free and has reported a cost.
+    Billed,
     /// A limit in money is set, and what its window has used of it is unknown.
     UnpricedBefore {
         /// The window whose limit it is.
@@ -46,7 +48,7 @@ impl Denial {
     pub fn code(&self) -> String {
         match self {
             Self::Limit { window, scope, .. } => code(*window, *scope),
-            Self::Unpriced | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
+            Self::Unpriced | Self::Billed | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
         }
     }
 }
@@ -72,6 +74,12 @@ impl fmt::Display for Denial {
             Self::Unpriced => {
                 return f.write_str(
                     "a limit in money is set, and the price of the model is unknown: give its price, or limit tokens alone",
+                );
+            }
+            Self::Billed => {
+                return f.write_str(
+                    "a limit in money is set, and the model, which counts as free, has reported a cost this month: \
+                     give its price, say `gateway = true` of its provider, or limit tokens alone",
                 );
             }
             Self::UnpricedBefore { window, scope, requests } => {

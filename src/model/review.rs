@@ -284,7 +284,9 @@ fn unreviewed(error: &AskError) -> Answer {
 fn denial(error: &BudgetError) -> Reason {
     match error {
         BudgetError::Denied(Denial::Limit { window, .. }) => (*window).into(),
-        BudgetError::Denied(Denial::Unpriced | Denial::UnpricedBefore { .. }) => Reason::Unpriced,
+        BudgetError::Denied(Denial::Unpriced | Denial::Billed | Denial::UnpricedBefore { .. }) => {
+            Reason::Unpriced
+        }
         BudgetError::Store(_) => Reason::Store,
     }
 }

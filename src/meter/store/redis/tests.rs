@@ -309,6 +309,40 @@ fn a_login_is_told_apart() {
     drop(machine.open().unwrap());
 }
 
+#[test]
+fn an_error_teaches_nothing_of_how_a_model_counts() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    reserve(&store, "a", 10, &day(10)).unwrap();
+    store.dispatch("a", LEASE).unwrap();
+    store.settle("a", &Settlement { outcome: "rejected", ..settlement(9) }).unwrap();
+    assert_eq!(store.experience("openai", "gpt", 9).unwrap(), []);
+    assert_eq!(used_today(&store).used, 9, "it is charged all the same");
+}
+
+#[test]
+fn what_counts_as_free_is_stopped_by_a_limit_in_money_that_is_crossed() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    let limit = Limit { window: Window::Day, scope: Scope::User, unit: Unit::Money, most: 100 };
+    let (limits, attribution) = (Limits::new(vec![limit]), attribution());
+    let reserve = |id| {
+        let estimate = estimate(10, Some(Price::local()));
+        let request = Request { id, attribution: &attribution, estimate: &estimate, lease: LEASE };
+        store.reserve(&request, &limits).unwrap()
+    };
+    for (id, cost) in [("a", 100), ("b", 1)] {
+        // What is used up is not crossed, and nothing is asked for.
+        assert_eq!(reserve(id), Admission::Granted, "{id}");
+        store.dispatch(id, LEASE).unwrap();
+        store.settle(id, &Settlement { cost: Some(PicoUsd(cost)), ..settlement(9) }).unwrap();
+    }
+    let Admission::Denied(Denial::Limit { used, asked, limit, .. }) = reserve("c") else { panic!("granted") };
+    assert_eq!((used, asked, limit), (101, 0, 100));
+}
+
 /// What the documentation says that a login needs is enough, and a little less is not.
 #[test]
 fn a_login_needs_no_more_than_is_documented() {
@@ -330,11 +364,6 @@ fn a_login_needs_no_more_than_is_documented() {
     store.update("breaker/x", &mut |_, _| Some("open".into())).unwrap();
     assert_eq!(store.cells("breaker/").unwrap(), [("breaker/x".to_owned(), "open".to_owned())]);
     assert_eq!(store.experience("openai", "gpt", 9).unwrap(), [Experience { counted: 10, reported: 9 }]);
-    // What an error says that it used says nothing of how the model counts.
-    reserve(&store, "e", 1, &day(20)).unwrap();
-    store.dispatch("e", LEASE).unwrap();
-    store.settle("e", &Settlement { outcome: "rejected", ..settlement(1) }).unwrap();
-    assert_eq!(store.experience("openai", "gpt", 9).unwrap().len(), 1);
     assert_eq!(store.ledger(0).unwrap().len(), 2);
     let about = store.about().unwrap();
     assert!(about.warnings.iter().any(|warning| warning.contains("cannot be told")), "{about:?}");
