@@ -46,7 +46,10 @@ pub(super) fn execute(
             }
             Window::Day | Window::Month => {
                 origins.insert((limit.window, limit.scope, limit.unit), origin);
-                limits.push(limit);
+                // Both hooks count for it.
+                if !limits.contains(&limit) {
+                    limits.push(limit);
+                }
             }
         }
     }
