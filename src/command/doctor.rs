@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use super::install::program_directory;
 use crate::cli::Hook;
 use crate::config::trust::Consent;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, UserConfig};
 use crate::error::{Error, with_causes};
 use crate::exit::ExitStatus;
 use crate::git::Repository;
@@ -20,7 +20,9 @@ use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
+use crate::model::Egress;
 use crate::report::BILLED;
+use crate::report::models::may_leave;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -119,8 +121,8 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             for problem in options.rules.unsupported() {
                 list.warn("rules", problem)?;
             }
-            let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
-            let path = config.user_path.display();
+            let yours = if config.user.path.exists() { "yours is" } else { "yours would be" };
+            let path = config.user.path.display();
             list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
@@ -137,19 +139,26 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         )?,
     }
     tiers(&config, list)?;
-    ledger(&config, list)?;
+    ledger(&config.user, list)?;
     sharing(&config, list)?;
     cache(&config, list)
 }
 
 /// Where reservations and the ledger are kept, and what that place promises.
-pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
-    let told = budget.and_then(|budget| Ok((budget.about()?, billed(config, &budget)?)));
-    match told {
-        Ok((About { place, facts, warnings }, billed)) => {
+    let budget = Budget::open_to_read(&user.store(), Limits::default(), user.attribution("doctor"));
+    let told = |budget: Budget| Ok((budget.about()?, budget.waiting().cloned(), billed(user, &budget)?));
+    match budget.and_then(told) {
+        Ok((About { place, facts, warnings, refusal }, waiting, billed)) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
+            if let Some(refusal) = refusal {
+                list.fail("ledger", format_args!("no call can be made: {refusal}"))?;
+            }
+            if let Some(waiting) = waiting {
+                let because = &waiting.because;
+                list.warn("ledger", format_args!("{waiting} wait until it takes writes: {because}"))?;
+            }
             for model in billed {
                 list.warn("price", format_args!("{model} {BILLED}"))?;
             }
@@ -163,9 +172,9 @@ pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 }
 
 /// The models that count as free and have reported a cost.
-fn billed(config: &Config, budget: &Budget) -> Result<BTreeSet<String>, BudgetError> {
+fn billed(user: &UserConfig, budget: &Budget) -> Result<BTreeSet<String>, BudgetError> {
     let mut billed = BTreeSet::new();
-    for endpoint in config.user.tiers.keys().filter_map(|name| config.endpoint(name).ok()) {
+    for endpoint in user.file.tiers.keys().filter_map(|name| user.endpoint(name).ok()) {
         let is_free = endpoint.price.is_some_and(|price| price.is_free());
         if is_free && budget.has_billed(&endpoint.provider, &endpoint.model)? {
             billed.insert(format!("{}/{}", endpoint.provider, endpoint.model));
@@ -189,7 +198,7 @@ fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Without earlier reviews everything works, and costs more.
 fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let opened = Cache::existing(&config.state_directory, 0);
+    let opened = Cache::existing(&config.user.state_directory, 0);
     let counted = opened.and_then(|cache| {
         cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
     });
@@ -205,7 +214,7 @@ fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Every tier that is defined, and every one that is asked for and is not.
 fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let mut names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = config.user.file.tiers.keys().map(String::as_str).collect();
     for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
         if !names.contains(&name) {
             names.push(name);
@@ -213,15 +222,22 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     }
     for name in names {
         let subject = format!("tier {name}");
-        match config.endpoint(name) {
+        match config.user.endpoint(name) {
             Ok(endpoint) => {
+                let egress = endpoint.egress();
                 let key = endpoint
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
                 let price = format!("price {}", PriceSource::of(endpoint.price.as_ref()));
-                let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
+                let is_gateway = endpoint.gateway == Some(true);
+                let gateway = if is_gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
-                list.ok(&subject, about)?;
+                match egress {
+                    Egress::MayLeave => {
+                        list.warn(&subject, format_args!("{about}; it {}", may_leave(&endpoint.provider)))?
+                    }
+                    Egress::Stays | Egress::Leaves => list.ok(&subject, about)?,
+                }
             }
             Err(reason) => list.warn(&subject, reason)?,
         }

@@ -135,7 +135,8 @@ mod tests {
     fn crossings(unit: Unit, most: u64, overruns: &Overruns) -> Vec<String> {
         let limit = |window| Limit { window, scope: Scope::User, unit, most };
         let run = Totals { used: 90, reserved: 20, used_cost: PicoUsd(110), ..Totals::default() };
-        let totals = WindowTotals { run, scopes: [(Scope::User, Default::default())].into(), time: 0 };
+        let scopes = [(Scope::User, Default::default())].into();
+        let totals = WindowTotals { run, scopes, ..WindowTotals::default() };
         let limits = Limits::new([Window::Call, Window::Hook, Window::Day].map(limit).to_vec());
         crossed(&limits, &totals, (80, PicoUsd(80)), overruns).iter().map(ToString::to_string).collect()
     }

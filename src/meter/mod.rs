@@ -7,7 +7,7 @@ pub mod denial;
 pub mod store;
 pub mod standing;
 pub mod crossing;
-mod spool;
+pub mod spool;
 pub mod budget;
 pub mod breaker;
 pub mod units;
