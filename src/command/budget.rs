@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use crate::cli::{Budget as Arguments, Hook};
+use crate::config::file::Counting;
 use crate::config::{Ceiling, Config, Environment, USUAL_LIMIT, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -56,7 +57,10 @@ pub(super) fn execute(
             }
             Window::Day | Window::Month => {
                 origins.insert((limit.window, limit.scope, limit.unit), origin);
-                limits.push(limit);
+                // Both hooks count for it.
+                if !limits.contains(&limit) {
+                    limits.push(limit);
+                }
             }
         }
     }
@@ -68,8 +72,9 @@ pub(super) fn execute(
         Some(budget) => (budget.standing()?, budget.waiting().cloned()),
         None => (Standing::unused(now, &limits, &attribution), None),
     };
+    let is_learned = user.file.limits.counting == Counting::Learned;
     let user_file = user.path;
-    let overview = Overview { attribution, place, standing, waiting, bounds, user_file, origins };
+    let overview = Overview { attribution, place, standing, waiting, bounds, is_learned, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)
 }

@@ -1,5 +1,6 @@
 //! `hookgate doctor`: everything that could keep a hook from its work, in one list.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::Command;
@@ -15,11 +16,12 @@ use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::hook::install::{Occupant, SHIMS, has_chained, hooks_directory, occupant};
 use crate::meter::Limits;
-use crate::meter::budget::Budget;
+use crate::meter::budget::{Budget, BudgetError};
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
 use crate::model::Egress;
+use crate::report::BILLED;
 use crate::report::models::may_leave;
 use crate::tokens::Count;
 
@@ -146,8 +148,9 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
 pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
     let budget = Budget::open_to_read(&user.store(), Limits::default(), user.attribution("doctor"));
-    match budget.and_then(|budget| Ok((budget.about()?, budget.waiting().cloned()))) {
-        Ok((About { place, facts, warnings, refusal }, waiting)) => {
+    let told = |budget: Budget| Ok((budget.about()?, budget.waiting().cloned(), billed(user, &budget)?));
+    match budget.and_then(told) {
+        Ok((About { place, facts, warnings, refusal }, waiting, billed)) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
             if let Some(refusal) = refusal {
                 list.fail("ledger", format_args!("no call can be made: {refusal}"))?;
@@ -156,6 +159,9 @@ pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
                 let because = &waiting.because;
                 list.warn("ledger", format_args!("{waiting} wait until it takes writes: {because}"))?;
             }
+            for model in billed {
+                list.warn("price", format_args!("{model} {BILLED}"))?;
+            }
             for warning in warnings {
                 list.warn("ledger", warning)?;
             }
@@ -163,6 +169,18 @@ pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
         }
         Err(error) => list.fail("ledger", error),
     }
+}
+
+/// The models that count as free and have reported a cost.
+fn billed(user: &UserConfig, budget: &Budget) -> Result<BTreeSet<String>, BudgetError> {
+    let mut billed = BTreeSet::new();
+    for endpoint in user.file.tiers.keys().filter_map(|name| user.endpoint(name).ok()) {
+        let is_free = endpoint.price.is_some_and(|price| price.is_free());
+        if is_free && budget.has_billed(&endpoint.provider, &endpoint.model)? {
+            billed.insert(format!("{}/{}", endpoint.provider, endpoint.model));
+        }
+    }
+    Ok(billed)
 }
 
 /// Whether reviews can be shared with the team, where they are to be; the server is the ledger's.

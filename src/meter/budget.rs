@@ -1,17 +1,19 @@
 //! reserve → dispatch → settle: a request is held before it is sent, and charged whatever becomes
 //! of it.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::calendar::since_epoch;
+use super::crossing::{Crossing, Overruns, crossed, overruns};
 use super::denial::Denial;
 use super::price::Price;
 use super::spool::{Spool, Waiting};
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
-use super::{Attribution, Limit, Limits, Scope, Unit, Window};
+use super::{Attribution, Limit, Limits, Scope, Unit, Window, calendar};
 use crate::tokens::{PicoUsd, Usage, UsageSource};
 
 /// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
@@ -123,6 +125,8 @@ pub struct Dispatched<'b> {
 struct Open<'b> {
     budget: &'b Budget,
     id: String,
+    provider: String,
+    model: String,
     input: u64,
     output: u64,
     price: Option<Price>,
@@ -158,6 +162,12 @@ pub struct RunTotals {
     pub cost: Option<PicoUsd>,
     /// The first failure of the store.
     pub failure: Option<String>,
+    /// The models, as `provider/model`, that count as free and reported a cost.
+    pub billed: BTreeSet<String>,
+    /// The most that one request took.
+    pub(super) largest: (u64, PicoUsd),
+    /// What requests took beyond their reservations.
+    pub(super) overruns: Overruns,
 }
 
 /// The least that a limit on tokens has left.
@@ -288,7 +298,15 @@ impl Budget {
     }
 
     fn with(store: Box<dyn Store>, limits: Limits, attribution: Attribution) -> Self {
-        let taken = RunTotals { used: 0, reserved: 0, cost: Some(PicoUsd::ZERO), failure: None };
+        let taken = RunTotals {
+            used: 0,
+            reserved: 0,
+            cost: Some(PicoUsd::ZERO),
+            failure: None,
+            billed: BTreeSet::new(),
+            largest: (0, PicoUsd::ZERO),
+            overruns: Overruns::default(),
+        };
         let taken = Mutex::new(taken);
         Self { store, limits, attribution, lease: LEASE, taken, spool: None, waiting: None }
     }
@@ -307,19 +325,28 @@ impl Budget {
         Self { lease, ..self }
     }
 
-    /// Holds the estimate in all windows, or in none.
+    /// Holds the estimate in all windows, or in none. The price of a model that counts as free is
+    /// unknown where it has [reported a cost](Self::has_billed).
     ///
     /// # Errors
     /// See [`BudgetError`].
     pub fn reserve(&self, estimate: &Estimate) -> Result<Reservation<'_>, BudgetError> {
+        let Estimate { provider, model, price, .. } = estimate;
+        let is_free = price.is_some_and(|price| price.is_free());
+        let is_billed = is_free && self.has_billed(provider, model)?;
+        let unpriced = is_billed.then(|| Estimate { price: None, ..estimate.clone() });
+        let estimate = unpriced.as_ref().unwrap_or(estimate);
         let id = random_id();
         let request = Request { id: &id, attribution: &self.attribution, estimate, lease: self.lease };
         match self.step(|store| store.reserve(&request, &self.limits))? {
+            Admission::Denied(Denial::Unpriced) if is_billed => Err(BudgetError::Denied(Denial::Billed)),
             Admission::Denied(denial) => Err(BudgetError::Denied(denial)),
             Admission::Granted => Ok(Reservation {
                 open: Open {
                     budget: self,
                     id,
+                    provider: estimate.provider.clone(),
+                    model: estimate.model.clone(),
                     input: estimate.input,
                     output: estimate.output,
                     price: estimate.price,
@@ -327,6 +354,29 @@ impl Budget {
                 },
             }),
         }
+    }
+
+    /// Whether a model that counts as free has reported this month what a request cost, as a gateway
+    /// does that nobody has named as one. The windows of money are no longer than a month.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn has_billed(&self, provider: &str, model: &str) -> Result<bool, BudgetError> {
+        let cell = billed_cell(provider, model);
+        let found = self.step(|store| store.cells(&cell))?.into_iter().find(|(name, _)| *name == cell);
+        let Some((_, month)) = found else { return Ok(false) };
+        let now = self.step(|store| store.totals(&self.attribution))?.time;
+        Ok(calendar::window_ids(now).1 == month)
+    }
+
+    /// The limits of which more is used and held than they allow, of one request those of this run's.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`].
+    pub fn crossed(&self) -> Result<Vec<Crossing>, BudgetError> {
+        let totals = self.step(|store| store.totals(&self.attribution))?;
+        let taken = self.taken();
+        Ok(crossed(&self.limits, &totals, taken.largest, &taken.overruns))
     }
 
     /// Tokens that requests together could still take, over all windows that outlast a request; none
@@ -386,7 +436,22 @@ impl Budget {
     pub fn standing(&self) -> Result<Standing, BudgetError> {
         let totals = self.step(|store| store.totals(&self.attribution))?;
         let latest = self.step(|store| store.ledger(totals.time.saturating_sub(LONGEST_OPEN)))?;
-        Ok(Standing::of(&totals, &self.limits, &latest))
+        let mut standing = Standing::of(&totals, &self.limits, &latest);
+        standing.crossed = crossed(&self.limits, &totals, Default::default(), &Overruns::default());
+        if !standing.crossed.is_empty() {
+            let month = calendar::start(calendar::date(totals.time).first_of_month());
+            let rows = self.step(|store| store.ledger(month))?;
+            let today = calendar::window_ids(totals.time).0;
+            for Crossing { limit, overruns: known, .. } in &mut standing.crossed {
+                let is_in = |row: &&LedgerRow| {
+                    let of = |attribution: &Attribution| attribution.scope(limit.scope).map(str::to_owned);
+                    of(&row.attribution) == of(&self.attribution)
+                        && (limit.window != Window::Day || row.day == today)
+                };
+                *known = overruns(rows.iter().filter(is_in)).of(limit.unit);
+            }
+        }
+        Ok(standing)
     }
 
     /// Puts a request on the ledger that is not made, with the code of the reason.
@@ -534,6 +599,17 @@ impl Open<'_> {
         taken.reserved = taken.reserved.saturating_sub(self.tokens());
         taken.used = taken.used.saturating_add(usage.total());
         taken.cost = taken.cost.zip(cost).map(|(all, one)| all + one);
+        taken.largest.0 = taken.largest.0.max(usage.total());
+        taken.largest.1 = taken.largest.1.max(cost.unwrap_or_default());
+        let model = format!("{}/{}", self.provider, self.model);
+        taken.overruns.add(&model, self.tokens(), usage.total(), usage.reported_cost.is_some());
+        if usage.reported_cost.is_some() && self.price.is_some_and(|price| price.is_free()) {
+            taken.billed.insert(model);
+            drop(taken);
+            let mut month = |now, _: Option<&str>| Some(calendar::window_ids(now).1);
+            // Settled it is; and a store that fails now lets nothing more be sent.
+            let _ = self.budget.update(&billed_cell(&self.provider, &self.model), &mut month);
+        }
         Ok(cost)
     }
 
@@ -561,6 +637,11 @@ impl Drop for Open<'_> {
             OnDrop::Nothing => {}
         }
     }
+}
+
+/// The cell that holds the month in which a model that counts as free has last reported a cost.
+fn billed_cell(provider: &str, model: &str) -> String {
+    format!("billed:{provider}/{model}")
 }
 
 /// 128 random bits in hexadecimal. The standard library seeds each thread's hashers with random

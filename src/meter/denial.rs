@@ -29,6 +29,8 @@ pub enum Denial {
     },
     /// A limit in money is set and the request has no price.
     Unpriced,
+    /// A limit in money is set, and the model counts as free and has reported a cost.
+    Billed,
     /// A limit in money is set, and what its window has used of it is unknown.
     UnpricedBefore {
         /// The window whose limit it is.
@@ -46,7 +48,7 @@ impl Denial {
     pub fn code(&self) -> String {
         match self {
             Self::Limit { window, scope, .. } => code(*window, *scope),
-            Self::Unpriced | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
+            Self::Unpriced | Self::Billed | Self::UnpricedBefore { .. } => "unpriced".to_owned(),
         }
     }
 }
@@ -74,6 +76,12 @@ impl fmt::Display for Denial {
                     "a limit in money is set, and the price of the model is unknown: give its price, as `hookgate prices` says, or limit tokens alone",
                 );
             }
+            Self::Billed => {
+                return f.write_str(
+                    "a limit in money is set, and the model, which counts as free, has reported a cost this month: \
+                     give its price, say `gateway = true` of its provider, or limit tokens alone",
+                );
+            }
             Self::UnpricedBefore { window, scope, requests } => {
                 let (window, of) = (window.as_str(), for_whom(scope));
                 let whose = if requests == 1 { "request" } else { "requests" };
@@ -94,6 +102,13 @@ impl fmt::Display for Denial {
         };
         let tokens = if unit == Unit::Tokens { " tokens" } else { "" };
         let of = for_whom(scope);
+        if asked == 0 {
+            let (limit, used, reserved) = (amount(limit), amount(used), amount(reserved));
+            return write!(
+                f,
+                "the {whose}'s limit of {limit}{tokens}{of} is crossed already: {used} used, {reserved} reserved"
+            );
+        }
         write!(f, "the {whose}'s limit of {}{tokens}{of} would be crossed: ", amount(limit))?;
         if window != Window::Call {
             write!(f, "{} used, {} reserved, ", amount(used), amount(reserved))?;
@@ -113,10 +128,9 @@ pub(super) fn judge(estimate: &Estimate, limits: &Limits, totals: &WindowTotals)
             Unit::Tokens => (totals.used, totals.reserved, estimate.tokens()),
             Unit::Money => match estimate.cost() {
                 None => return Some(Denial::Unpriced),
-                // What costs nothing crosses no limit in money, not even one that is crossed already.
-                Some(PicoUsd::ZERO) => continue,
-                // An unknown cost is not zero: the limit may be crossed already.
-                Some(_) if totals.unpriced > 0 => {
+                // An unknown cost is not zero: the limit may be crossed already. What costs nothing is
+                // stopped by a limit only once it is known to be crossed.
+                Some(cost) if cost > PicoUsd::ZERO && totals.unpriced > 0 => {
                     return Some(Denial::UnpricedBefore { window, scope, requests: totals.unpriced });
                 }
                 Some(cost) => (totals.used_cost.0, totals.reserved_cost.0, cost.0),

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod denial;
 pub mod store;
 pub mod standing;
+pub mod crossing;
 pub mod spool;
 pub mod budget;
 pub mod breaker;

@@ -221,6 +221,12 @@ impl Price {
         sum(&[(input, in_rate), (output, out_rate)])
     }
 
+    /// Whether no request costs anything.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.upper_bound(u64::MAX, u64::MAX) == PicoUsd::ZERO
+    }
+
     /// A token of a long prompt that is written to the cache: as much dearer as in a short one.
     fn long_write(&self, long: &LongPrompt) -> PicoUsd {
         let scaled = u128::from(long.input.0) * u128::from(self.cache_write.0);

@@ -2,6 +2,7 @@
 
 use super::budget::WindowState;
 use super::calendar::resets;
+use super::crossing::Crossing;
 use super::store::{LedgerRow, ScopeTotals, State, WindowTotals};
 use super::{Attribution, Limits, Scope, Unit, Window};
 
@@ -21,6 +22,8 @@ pub struct Standing {
     pub open: u64,
     /// When the oldest of them was reserved, in ms since the epoch; none where there is none.
     pub oldest: Option<u64>,
+    /// The limits of days and months that are crossed.
+    pub crossed: Vec<Crossing>,
 }
 
 impl Standing {
@@ -30,7 +33,14 @@ impl Standing {
         let scopes = Scope::ALL.into_iter().filter(|&scope| attribution.scope(scope).is_some());
         let scopes = scopes.map(|scope| (scope, ScopeTotals::default())).collect();
         let totals = WindowTotals { time, scopes, ..WindowTotals::default() };
-        Self { time, clock: time, windows: states(&totals, limits), open: 0, oldest: None }
+        Self {
+            time,
+            clock: time,
+            windows: states(&totals, limits),
+            open: 0,
+            oldest: None,
+            crossed: Vec::new(),
+        }
     }
 
     /// Where a store stands, given what its windows count for and its latest requests.
@@ -43,6 +53,7 @@ impl Standing {
             windows: states(totals, limits),
             open: open.len() as u64,
             oldest: open.into_iter().min(),
+            crossed: Vec::new(),
         }
     }
 }

@@ -27,6 +27,11 @@ use notice::Notice;
 /// An endpoint that does not take a connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Nor is one that takes more than this share of the time that is left, in percent: it has none to
+/// answer. The connection has to fail before the request as a whole does, since only then is it known
+/// that no byte of the request was sent.
+const CONNECT_SHARE: u32 = 75;
+
 /// Bytes of a reply that are read at the most: a thousand times what was asked for.
 const BODY_LIMIT: usize = 1 << 20;
 
@@ -40,22 +45,25 @@ pub struct Client {
     /// Never dropped: that would wait for its thread, and thus for a name look-up that hangs. The
     /// process ends soon after the last request.
     inner: ManuallyDrop<blocking::Client>,
+    /// How long it waits for a connection.
+    patience: Duration,
 }
 
 impl Client {
     /// Without redirects, retries, cookies or decompression. The system's proxy settings apply,
-    /// except to an endpoint on this machine.
+    /// except to an endpoint on this machine. `left` is the time until the deadline.
     ///
     /// # Errors
     /// [`Reason::Unreachable`](crate::payload::route::Reason::Unreachable) where TLS cannot be set
     /// up.
-    pub fn new(endpoint: &Endpoint) -> Result<Self, Box<AskError>> {
+    pub fn new(endpoint: &Endpoint, left: Duration) -> Result<Self, Box<AskError>> {
+        let patience = CONNECT_TIMEOUT.min((left / 100).saturating_mul(CONNECT_SHARE));
         let mut builder = blocking::Client::builder()
             .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(patience)
             // Each request brings its own.
             .timeout(None);
         if endpoint.is_local() {
@@ -64,9 +72,16 @@ impl Client {
             builder = builder.no_proxy().resolve_to_addrs("localhost", &loopback);
         }
         match builder.build() {
-            Ok(client) => Ok(Self { inner: ManuallyDrop::new(client) }),
+            Ok(client) => Ok(Self { inner: ManuallyDrop::new(client), patience }),
             Err(error) => Err(Fault(endpoint).unreachable(&unmade(&error))),
         }
+    }
+
+    /// Whether it gives up a connection that does not come before so much time has passed, so that it
+    /// is not taken for a request that was sent.
+    #[must_use]
+    pub fn is_for(&self, left: Duration) -> bool {
+        self.patience < left
     }
 
     /// Sends a request that was paid for, and validates the reply against the payload.
@@ -96,7 +111,9 @@ impl Client {
         let response = self.post(request, endpoint, attribution, deadline)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(fault.status(status.as_u16(), &notice(response, deadline)));
+            let mut notice = notice(response, deadline);
+            notice.usage = notice.usage.filter(|usage| reply::is_believed(usage, request));
+            return Err(fault.status(status.as_u16(), &notice));
         }
         let cost = gateway::cost(|name| response.headers().get(name)?.to_str().ok());
         let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;

@@ -100,14 +100,18 @@ impl From<Harm> for Severity {
 /// How many times what was sent, or asked for, a provider's figures may be.
 const BELIEVED: u64 = 10;
 
+/// Whether a provider's figures for `request` can be true, be it in an answer or in an error.
+pub(super) fn is_believed(usage: &Usage, request: &Request) -> bool {
+    let most_input = (request.body.len() as u64).saturating_mul(BELIEVED);
+    let most_output = request.max_output_tokens.saturating_mul(BELIEVED);
+    usage.input <= most_input && usage.output <= most_output
+}
+
 /// What an answer took, for the ledger. Without figures, or with figures that what was sent and asked
 /// for cannot come to, it is what was reserved. Output tokens that are less than half of what the text
 /// before us has by our own count, which is as far as tokenizers differ, are replaced by that count.
 pub(super) fn usage(answer: &Answer, request: &Request) -> Usage {
-    let most_input = (request.body.len() as u64).saturating_mul(BELIEVED);
-    let most_output = request.max_output_tokens.saturating_mul(BELIEVED);
-    let believed = |usage: &Usage| usage.input <= most_input && usage.output <= most_output;
-    let Some(usage) = answer.usage.filter(believed) else {
+    let Some(usage) = answer.usage.filter(|usage| is_believed(usage, request)) else {
         let (input, output) = (request.reserved_input, request.max_output_tokens);
         return Usage { input, output, source: UsageSource::Estimated, ..Usage::default() };
     };

@@ -89,7 +89,8 @@ fn review_by(
 
 /// Who asks one endpoint during one run.
 struct Reviewer<'a> {
-    /// Made for the first request that is sent: it takes longer than all that an open breaker does.
+    /// Made for the first request that is sent, since it takes longer than all that an open breaker
+    /// does; and anew where less time is left than it would wait for a connection.
     client: Option<Client>,
     terms: &'a Terms<'a>,
     clock: &'a dyn Clock,
@@ -167,7 +168,8 @@ impl Reviewer<'_> {
         if let Admission::Open(closure) = &admission {
             return self.unsent(&estimate, &Fault(endpoint).open(closure));
         }
-        let client = match self.client.take().map_or_else(|| Client::new(endpoint), Ok) {
+        let client = self.client.take().filter(|client| client.is_for(left));
+        let client = match client.map_or_else(|| Client::new(endpoint, left), Ok) {
             Ok(client) => self.client.insert(client),
             Err(error) => {
                 self.learn(Health::Unsaid, "", &admission);
@@ -282,7 +284,9 @@ fn unreviewed(error: &AskError) -> Answer {
 fn denial(error: &BudgetError) -> Reason {
     match error {
         BudgetError::Denied(Denial::Limit { window, .. }) => (*window).into(),
-        BudgetError::Denied(Denial::Unpriced | Denial::UnpricedBefore { .. }) => Reason::Unpriced,
+        BudgetError::Denied(Denial::Unpriced | Denial::Billed | Denial::UnpricedBefore { .. }) => {
+            Reason::Unpriced
+        }
         BudgetError::Store(_) => Reason::Store,
     }
 }

@@ -7,7 +7,6 @@ use super::Endpoint;
 use crate::meter::budget::Budget;
 use crate::payload::route::Reason;
 use crate::report::turn::{Skipped, Standby};
-use crate::tokens::PicoUsd;
 
 /// The least time that a tier is given while another one waits, if there is so much.
 const LEAST_TIME: Duration = Duration::from_secs(2);
@@ -86,8 +85,7 @@ pub fn may_take(next: &Endpoint, reason: Reason) -> bool {
 }
 
 fn is_free(endpoint: &Endpoint) -> bool {
-    const MANY: u64 = 1_000_000;
-    endpoint.price.is_some_and(|price| price.upper_bound(MANY, MANY) == PicoUsd::ZERO)
+    endpoint.price.is_some_and(|price| price.is_free())
 }
 
 /// When a tier that begins at `now` has to be done, if all have to be at `end`: a tier that another one

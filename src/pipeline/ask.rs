@@ -10,6 +10,7 @@ use super::Options;
 use crate::check::finding::Finding;
 use crate::meter::budget::{Budget, Estimate, Room};
 use crate::meter::denial;
+use crate::meter::estimate::Counting;
 use crate::meter::price::PriceSource;
 use crate::meter::{Scope, Unit, Window};
 use crate::model::Endpoint;
@@ -78,7 +79,7 @@ pub(super) fn ask(
                 dearest: None,
             };
             run.finish(round);
-            report.charge(&budget);
+            report.charge(&budget, endpoint.counting != Counting::Strict);
         }
         (mode, _) => {
             if mode == Mode::Review {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::crossing::{JsonCrossing, sentence};
 use super::table::{Column, bar, table};
 use super::text::{BOLD, DIM, YELLOW};
 use crate::cli::ListFormat;
@@ -41,6 +42,8 @@ pub struct Overview {
     pub waiting: Option<Waiting>,
     /// The limits of one request and of one hook run, of which nothing is used between runs.
     pub bounds: Vec<Bound>,
+    /// Whether estimates are learned, and may thus be exceeded.
+    pub is_learned: bool,
     /// Where the user's own file is, or would be.
     pub user_file: PathBuf,
     /// Where the limits of days and months are written.
@@ -86,6 +89,13 @@ fn text(overview: &Overview, width: Option<usize>) -> String {
     bounds(&mut out, overview, width);
     for window in [Window::Day, Window::Month] {
         windows(&mut out, overview, window, width);
+    }
+    if !overview.standing.crossed.is_empty() {
+        out.push('\n');
+    }
+    for crossing in &overview.standing.crossed {
+        let crossing = sentence(crossing, overview.is_learned);
+        let _ = writeln!(out, "{YELLOW}crossed{YELLOW:#}: {}", one_line(&crossing, 400));
     }
     let Standing { time, open, oldest, .. } = overview.standing;
     if let Some(oldest) = oldest {
@@ -246,6 +256,8 @@ struct Document<'o> {
     unsettled: Option<Unsettled<'o>>,
     user_file: String,
     limits: Vec<Line<'o>>,
+    /// Limits of which more is used and reserved than they allow.
+    crossed: Vec<JsonCrossing<'o>>,
     open: Open,
 }
 
@@ -327,6 +339,7 @@ fn json(overview: &Overview) -> serde_json::Result<String> {
         }),
         user_file: overview.user_file.display().to_string(),
         limits: bounds.chain(windows).collect(),
+        crossed: standing.crossed.iter().map(JsonCrossing::from).collect(),
         open: Open { requests: standing.open, oldest: standing.oldest.map(written) },
     })
 }
@@ -380,6 +393,7 @@ mod tests {
                     origin: "hookgate.toml".to_owned(),
                 },
             ],
+            is_learned: true,
             user_file: PathBuf::from("/home/ada/.config/hookgate/config.toml"),
             origins: limits.iter().map(origin).collect(),
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::alert::Alert;
+use super::crossing::JsonCrossing;
 use super::source::{Region, Sources};
 use super::turn::{Skipped, Turn};
 use crate::change::{LineRange, Unit};
@@ -47,6 +48,7 @@ struct Document<'r> {
     suppressed: Vec<JsonSuppressed<'r>>,
     not_reviewed: Vec<Gap<'r>>,
     alerts: Vec<JsonAlert<'r>>,
+    crossed: Vec<JsonCrossing<'r>>,
     notes: &'r [String],
 }
 
@@ -262,6 +264,7 @@ fn document<'r>(report: &'r Report, rules: &RuleSet) -> Document<'r> {
                 message,
             })
             .collect(),
+        crossed: report.crossed.iter().map(JsonCrossing::from).collect(),
         notes: &report.notes,
     }
 }

@@ -21,6 +21,7 @@ pub mod cache;
 pub mod models;
 pub mod spend;
 pub mod budget;
+mod crossing;
 mod table;
 pub mod prices;
 
@@ -42,11 +43,16 @@ use crate::exit::ExitStatus;
 use crate::git::{FilePatch, ObjectId, RepoPath};
 use crate::meter::Attribution;
 use crate::meter::budget::{Budget, BudgetError, RunTotals};
+use crate::meter::crossing::Crossing;
 use crate::meter::price::{Price, PriceSource};
 use crate::meter::units::{self, UnitRow};
 use crate::payload::route::{Decision, Reason, Route, RoutedChange};
 use crate::payload::{Level, Payload, UnitRef};
 use crate::tokens::{Grouped, PicoUsd, Usage};
+
+/// What is said of a model that counts as free and reports a cost.
+pub const BILLED: &str = "counts as free and reports what it costs: its price counts as unknown until the month ends; \
+                          give its price, or say `gateway = true` of its provider";
 
 /// Whether requests were sent or only built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +104,8 @@ pub struct Report {
     pub totals: Totals,
     /// Thresholds that the payloads have crossed.
     pub alerts: Vec<Alert>,
+    /// Limits of which more is used than they allow.
+    pub crossed: Vec<Crossing>,
     /// One line each on what went wrong on the way, without changing the outcome.
     pub notes: Vec<String>,
 }
@@ -281,6 +289,7 @@ impl Report {
             requests: Vec::new(),
             totals: Totals::default(),
             alerts: Vec::new(),
+            crossed: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -380,8 +389,10 @@ impl Report {
     }
 
     /// Notes what was taken for this range. What the ledger could not be told stays reserved.
-    pub fn charge(&mut self, budget: &Budget) {
-        let RunTotals { used, reserved, cost, failure } = budget.taken();
+    ///
+    /// `is_learned` says whether estimates are learned, and may thus be exceeded.
+    pub fn charge(&mut self, budget: &Budget, is_learned: bool) {
+        let RunTotals { used, reserved, cost, failure, billed, .. } = budget.taken();
         self.totals.used_tokens = used;
         self.totals.reserved_tokens = reserved;
         self.totals.cost = cost;
@@ -391,6 +402,13 @@ impl Report {
                 "what was sent could not be charged yet, and {tokens} tokens stay reserved for it: {failure}"
             ));
         }
+        for model in billed {
+            self.notes.push(format!("{model} {BILLED}"));
+        }
+        // A store that fails has been told of.
+        self.crossed = budget.crossed().unwrap_or_default();
+        let sentences = self.crossed.iter().map(|crossing| crossing::sentence(crossing, is_learned));
+        self.notes.extend(sentences);
     }
 
     /// Makes the barrier the fate of every unit that a model should have answered, whether or not it

@@ -58,6 +58,43 @@ fn a_day_is_shared_by_all_runs() {
     assert!(provider.served_tokens() <= 3000, "{}", provider.served_tokens());
 }
 
+/// A model whose tokenizer counts three times as many tokens as ours, which nobody could know before
+/// its first reply.
+#[test]
+fn what_crosses_a_limit_is_told_and_strict_counting_lets_nothing() {
+    let provider = Provider::answering(|received| Reply::nothing().usage(received.tokens * 3, 9));
+    let repo = with_model(&provider, "[limits]\nday_tokens = 1500\n", "token_limit = 4000");
+    repo.stage("a.py", module(40, 1).replacen("* 1", "* 2", 1));
+    let budget = || repo.hookgate(["budget", "--format", "json"]).expect(0).json()["crossed"].clone();
+    assert_eq!(budget(), serde_json::json!([]));
+    let report = repo.hookgate(["run", "pre-commit", "--format", "json", "--no-cache"]).expect(0).json();
+    let used = report["limit"]["used"].as_u64().unwrap();
+    let crossed = &report["crossed"][0];
+    assert_eq!(crossed["taken"], used, "{report:#}");
+    assert_eq!((&crossed["window"], &crossed["limit"]), (&"day".into(), &1500.into()));
+    assert_eq!(crossed["excess"], used - 1500);
+    assert_eq!(crossed["overruns"][0]["model"], "here/tiny");
+    assert!(crossed["overruns"][0]["percent"].as_u64().unwrap() > 0);
+    assert_eq!(budget(), report["crossed"]);
+    for said in [repo.hookgate(["budget"]), repo.hookgate(["run", "pre-commit", "--no-cache"])] {
+        let said = said.expect(0);
+        assert!(said.stdout.contains("the day's limit of 1,500 tokens is crossed by"), "{said:#?}");
+    }
+    let budget = repo.hookgate(["budget"]).expect(0).stdout;
+    assert!(budget.contains("here/tiny took up to") && budget.contains("counting = \"strict\""), "{budget}");
+    assert_eq!(provider.requests().len(), 1);
+
+    let provider = Provider::answering(|received| Reply::nothing().usage(received.tokens * 3, 9));
+    let strict = "[limits]\ncounting = \"strict\"\nday_tokens = 6000\n";
+    let repo = with_model(&provider, strict, "token_limit = 6000");
+    for version in 2..6 {
+        repo.stage("a.py", module(40, 1).replacen("* 1", &format!("* {version}"), 1));
+        let report = repo.hookgate(["run", "pre-commit", "--format", "json"]).expect(0).json();
+        assert_eq!(report["crossed"], serde_json::json!([]), "{report:#}");
+    }
+    assert!(!provider.requests().is_empty());
+}
+
 #[test]
 fn a_required_review_over_the_limit_refuses() {
     let provider = Provider::always(Reply::nothing());

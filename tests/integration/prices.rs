@@ -54,6 +54,28 @@ fn a_model_without_a_price_is_not_asked_where_money_is_limited() {
 }
 
 #[test]
+fn a_model_that_counts_as_free_and_reports_a_cost_is_asked_once_where_money_is_limited() {
+    for price in ["", "[prices.\"there/m\"]\ninput = 0\noutput = 0\n"] {
+        let provider = dear(0.5, 1.0);
+        let repo = repo(&format!("{}[limits]\nday_usd = 1\n{price}", tier(&provider.base_url(), "m")));
+        let run = || repo.hookgate(["run", "pre-commit", "--no-cache"]).expect(0);
+        let first = run();
+        assert!(
+            first.stdout.contains("note: there/m counts as free and reports what it costs"),
+            "{first:#?}"
+        );
+        let second = run();
+        assert!(second.stdout.contains("which counts as free, has reported a cost"), "{second:#?}");
+        assert!(second.stdout.contains("[unpriced]"), "{second:#?}");
+        assert_eq!(provider.requests().len(), 1);
+        let doctor = repo.hookgate(["doctor"]);
+        assert!(doctor.stdout.contains("there/m counts as free and reports what it costs"), "{doctor:#?}");
+        let budget = repo.hookgate(["budget"]).expect(0);
+        assert!(!budget.stdout.contains("crossed"), "{budget:#?}");
+    }
+}
+
+#[test]
 fn a_server_here_that_wants_a_key_is_free_only_on_the_users_word() {
     let provider = Provider::always(Reply::nothing());
     let user = tier(&provider.base_url(), "m").replace("[tiers]", "api_key_env = \"TEST_KEY\"\n[tiers]");
@@ -81,6 +103,17 @@ fn a_server_here_that_wants_a_key_is_free_only_on_the_users_word() {
         let said = keyed(&[command]).expect(0).stdout;
         assert!(!said.contains("gateway"), "{command}: {said}");
     }
+}
+
+#[test]
+fn a_limit_that_a_reported_cost_crosses_is_told() {
+    let provider = dear(3.5, 1.0);
+    let repo = repo(&format!("{}[limits]\nday_usd = 1\n", tier(&provider.base_url(), "m")));
+    let sentence = "the day's limit of $1.00 is crossed by $2.50: there/m reports what it costs";
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert!(said.stdout.contains(sentence), "{said:#?}");
+    let budget = repo.hookgate(["budget"]).expect(0);
+    assert!(budget.stdout.contains(sentence), "{budget:#?}");
 }
 
 #[test]

@@ -63,6 +63,76 @@ fn what_the_provider_says_it_cost_is_the_cost() {
     assert_eq!(cost(Some(Price::local()), reported(0.002)), (Some(0.002), "reported".to_owned()));
 }
 
+/// A gateway on loopback that nobody has named, or a price of 0 in the user's file.
+#[test]
+fn a_model_that_reports_a_cost_counts_as_free_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    let day =
+        Limit { window: Window::Day, scope: Scope::User, unit: Unit::Money, most: PicoUsd::from_usd(9.0).0 };
+    let time = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(1_795_867_200_000));
+    let open = |limits| {
+        let time = std::sync::Arc::clone(&time);
+        let clock = Box::new(move || time.load(std::sync::atomic::Ordering::Relaxed));
+        Budget::open_with_clock(&place, Limits::new(limits), Attribution::default(), clock).unwrap()
+    };
+    let first = open(vec![day]);
+    let free = request(Some(Price { source: crate::meter::price::PriceSource::User, ..Price::local() }));
+    let usage = Usage { reported_cost: Some(PicoUsd::from_usd(0.5)), ..reported(1_000) };
+    let send = |budget: &Budget, charge| {
+        let permit = budget.reserve(&free).unwrap().dispatch().unwrap();
+        permit.settle(charge, "ok", Duration::ZERO).unwrap()
+    };
+    assert_eq!(send(&first, Charge::Usage(reported(1_000))), Some(PicoUsd::ZERO));
+    assert!(first.taken().billed.is_empty() && first.crossed().unwrap().is_empty());
+    send(&first, Charge::Usage(usage));
+    assert!(first.taken().billed.contains("p/m"), "the report can say so");
+    // In this run and in the next.
+    for budget in [&first, &open(vec![day])] {
+        let denied = budget.reserve(&free).err().unwrap();
+        assert!(matches!(denied, BudgetError::Denied(Denial::Billed)), "{denied}");
+        let other = Estimate { model: "n".to_owned(), ..free.clone() };
+        assert!(budget.reserve(&other).is_ok(), "another model is another matter");
+        let priced = Price::per_million(1.0, None, None, 5.0).unwrap();
+        assert!(budget.reserve(&request(Some(priced))).is_ok(), "and a price is a price");
+    }
+    // Without a limit in money it is asked, and what it takes unseen is of unknown cost.
+    assert_eq!(send(&open(Vec::new()), Charge::Full), None);
+    // The next month's windows know nothing of it.
+    time.fetch_add(5 * 24 * 3_600_000, std::sync::atomic::Ordering::Relaxed);
+    assert!(open(vec![day]).reserve(&free).is_ok());
+}
+
+#[test]
+fn a_crossed_limit_is_told_with_its_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { directory: directory.path().to_owned(), redis: None };
+    let limit = |window, most| Limit { window, scope: Scope::User, unit: Unit::Tokens, most };
+    let limits = [limit(Window::Call, 2_000), limit(Window::Hook, 2_000), limit(Window::Day, 9_000)];
+    let open = || Budget::open(&place, Limits::new(limits.to_vec()), Attribution::default()).unwrap();
+    let told = |crossed: Vec<Crossing>| -> Vec<String> { crossed.iter().map(ToString::to_string).collect() };
+    let budgets = [open(), open()];
+    let permits =
+        budgets.each_ref().map(|budget| budget.reserve(&request(None)).unwrap().dispatch().unwrap());
+    for permit in permits {
+        permit.settle(Charge::Usage(reported(4_700)), "ok", Duration::ZERO).unwrap();
+    }
+    // 1,600 were reserved for each, and 4,800 taken.
+    let why = "p/m took up to 200 % more than was reserved for it";
+    assert_eq!(
+        told(budgets[0].crossed().unwrap()),
+        [
+            format!("the request's limit of 2,000 tokens is crossed by 2,800: {why}"),
+            format!("the hook's limit of 2,000 tokens is crossed by 2,800: {why}"),
+            format!("the day's limit of 9,000 tokens is crossed by 600: {why}"),
+        ]
+    );
+    let later = open();
+    assert_eq!(told(later.crossed().unwrap()), ["the day's limit of 9,000 tokens is crossed by 600"]);
+    let why = format!("the day's limit of 9,000 tokens is crossed by 600: {why}");
+    assert_eq!(told(later.standing().unwrap().crossed), [why], "the ledger knows");
+}
+
 #[test]
 fn an_unknown_end_costs_the_whole_reservation_with_the_dearest_kind_of_input() {
     let price = Price::per_million(4.0, Some(0.4), Some(5.0), 20.0).unwrap();
@@ -96,6 +166,7 @@ fn margins_are_learned_of_whole_prompts_that_were_reported() {
     // None of these says how the model counts.
     for _ in 0..8 {
         settle(Charge::Usage(reported(500)), "short_read");
+        settle(Charge::Usage(reported(2_900)), "rejected");
         settle(Charge::Full, "timeout");
         settle(Charge::Nothing, "unreachable");
         settle(Charge::Usage(Usage { source: UsageSource::Estimated, ..reported(2_000) }), "ok");

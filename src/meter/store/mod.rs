@@ -96,7 +96,7 @@ pub trait Store: Send + Sync {
     fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// What the last `most` requests to a model that reported its usage were counted to take, and
-    /// took; newest first.
+    /// took; newest first. An error's word teaches nothing, nor does a prompt that was cut short.
     ///
     /// # Errors
     /// [`StoreError`].

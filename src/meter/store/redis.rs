@@ -375,9 +375,10 @@ impl Store for RedisStore {
         let usage = settlement.usage;
         let (provider, model, counted) =
             row::Written::read(&held.row).map(|written| written.counted()).unwrap_or_default();
-        let is_whole = settlement.outcome != "short_read";
+        // As SQLite asks when it is read: see `rows::experience`.
+        let is_answer = !matches!(settlement.outcome, "short_read" | "rejected");
         let is_experience =
-            is_whole && usage.source == UsageSource::Reported && usage.input > 0 && counted > 0;
+            is_answer && usage.source == UsageSource::Reported && usage.input > 0 && counted > 0;
         let day = Day::of(held.time);
         let names = ["root", "open", "begun", "days"].map(str::to_owned).into_iter();
         let names = names.chain([request_key(id), index_key(day.start), experience_key(&provider, &model)]);

@@ -66,9 +66,6 @@ const RESETS: [&str; 7] = [
 /// A quota is not there again within a minute: what resets earlier is the window of a rate limit.
 const SHORTEST_QUOTA: Duration = Duration::from_secs(60);
 
-/// Figures above this are a broken or hostile server's.
-const PLAUSIBLE_TOKENS: u64 = 10_000_000;
-
 /// What a response of failure says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::model) struct Notice {
@@ -186,7 +183,8 @@ fn reset(value: &str, now: Timestamp) -> Option<Duration> {
     }
 }
 
-/// What an error says was used; nothing where the figures are impossible.
+/// What an error says was used; nothing where it names no input. Whether it is believed is for
+/// [`is_believed`](crate::model::reply::is_believed).
 fn usage(body: &Value) -> Option<Usage> {
     let of = |value: &Value, names: [&str; 2]| names.iter().find_map(|name| value[*name].as_u64());
     let (input, output) = match &body["usage"] {
@@ -196,8 +194,7 @@ fn usage(body: &Value) -> Option<Usage> {
             of(usage, ["completion_tokens", "output_tokens"])?,
         ),
     };
-    let is_possible = (1..=PLAUSIBLE_TOKENS).contains(&input) && output <= PLAUSIBLE_TOKENS;
-    is_possible.then_some(Usage { input, output, source: UsageSource::Reported, ..Usage::default() })
+    (input > 0).then_some(Usage { input, output, source: UsageSource::Reported, ..Usage::default() })
 }
 
 #[cfg(test)]
@@ -319,7 +316,7 @@ mod tests {
         assert_eq!(used(r#"{"error":{},"usage":{"input_tokens":8,"output_tokens":0}}"#), Some((8, 0)));
         assert_eq!(used(r#"{"error":"x","prompt_eval_count":8,"eval_count":3}"#), Some((8, 3)));
         assert_eq!(used(r#"{"usage":{"prompt_tokens":0,"completion_tokens":3}}"#), None);
-        assert_eq!(used(r#"{"usage":{"prompt_tokens":99999999999,"completion_tokens":3}}"#), None);
+        assert_eq!(used(r#"{"usage":{"prompt_tokens":-8,"completion_tokens":3}}"#), None);
     }
 
     proptest! {

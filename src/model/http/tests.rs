@@ -21,7 +21,8 @@ pub(super) fn soon() -> Instant {
 pub(super) fn ask(endpoint: &Endpoint, deadline: Instant) -> Result<Reply, Box<AskError>> {
     let payload = payload();
     let request = prompt::render(&payload, endpoint, false, &Tokenizer::load());
-    Client::new(endpoint)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
+    let left = deadline.saturating_duration_since(Instant::now());
+    Client::new(endpoint, left)?.exchange(&request, &payload, endpoint, &attribution(), deadline)
 }
 
 /// Asks a provider that gives `reply`, in each dialect.
@@ -126,6 +127,15 @@ fn a_server_without_tls_is_unreachable_and_costs_nothing() {
     assert!(provider.requests().iter().all(|request| !request.body.contains("src/auth.rs")));
 }
 
+/// Whoever takes the connection and says nothing in the handshake has read nothing of the request.
+#[test]
+fn a_handshake_that_stalls_is_unreachable_and_costs_nothing() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("https://{}", mute.local_addr().unwrap());
+    let error = ask(&endpoint(DIALECTS[0], &base_url), Instant::now() + Duration::from_secs(1)).unwrap_err();
+    assert_eq!((error.reason, error.charge), (Reason::Unreachable, Charge::Nothing), "{error}");
+}
+
 #[test]
 fn a_deadline_that_has_passed_sends_nothing() {
     let provider = Provider::always(Say::nothing());
@@ -174,6 +184,13 @@ fn client_errors_cost_nothing_and_server_errors_cost_all() {
     let spent = r#"{"error":{"message":"x"},"usage":{"prompt_tokens":70,"completion_tokens":9}}"#;
     fails(&Say::status(400, spent), Reason::Rejected, usage);
     fails(&Say::status(500, spent), Reason::Rejected, full);
+    // No more is believed of an error than of an answer.
+    for absurd in [(9_000_000, 9), (70, 9_000_000)] {
+        let (input, output) = absurd;
+        let usage = format!(r#"{{"prompt_tokens":{input},"completion_tokens":{output}}}"#);
+        let absurd = format!(r#"{{"error":{{"message":"x"}},"usage":{usage}}}"#);
+        fails(&Say::status(400, &*absurd), Reason::Rejected, nothing);
+    }
 }
 
 /// What each status says of the endpoint, and after how many ms it may be asked once more.

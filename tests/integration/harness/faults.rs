@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(30);
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     server: fn() -> Server,
-    /// Whether only the deadline ends it.
+    /// Whether only time ends it: it is met with a short deadline.
     pub(crate) is_endless: bool,
     /// The code of the units that are not reviewed; `reviewed` where they are.
     pub(crate) reason: &'static str,
@@ -127,9 +127,9 @@ pub(crate) fn faults() -> Vec<Fault> {
         fault("connection refused", "unreachable", 0, "settled:nothing", refused).opens(),
         fault("name not found", "unreachable", 0, "settled:nothing settled:nothing", dns),
         fault("server without TLS", "unreachable", 0, "settled:nothing settled:nothing", plain),
-        fault("stall in the TLS handshake", "timeout", 0, "charged_full:full", || Server::Mute(listener()))
+        fault("stall in the TLS handshake", "unreachable", 0, "settled:nothing", || Server::Mute(listener()))
             .endless(),
-        fault("connection never made", "timeout", 0, "charged_full:full", Server::full).endless(),
+        fault("connection never made", "unreachable", 0, "settled:nothing", Server::full).endless(),
         fault("redirect to another host", "rejected", 1, "settled:nothing", || {
             always(Reply::redirect("https://elsewhere.invalid/"))
         }),

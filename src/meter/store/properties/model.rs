@@ -140,8 +140,7 @@ impl Model {
             match (unit, cost) {
                 (Unit::Tokens, _) => totals.used + totals.reserved + tokens <= most,
                 (Unit::Money, None) => false,
-                (Unit::Money, Some(0)) => true,
-                (Unit::Money, Some(_)) if totals.unpriced > 0 => false,
+                (Unit::Money, Some(cost)) if cost > 0 && totals.unpriced > 0 => false,
                 (Unit::Money, Some(cost)) => totals.used_cost.0 + totals.reserved_cost.0 + cost <= most,
             }
         })

@@ -42,7 +42,7 @@ for i = 15, #ARGV, 4 do
     local amounts = redis.call('HMGET', KEYS[first + bucket - 1], field, field == 't' and 'r' or 'rc', 'n')
     used, held = amounts[1] or '0', amounts[2] or '0'
     -- An unknown cost is not zero: the limit may be crossed already.
-    if field == 'c' and tonumber(amounts[3] or 0) > 0 then
+    if field == 'c' and cost ~= '0' and tonumber(amounts[3] or 0) > 0 then
       crossed, outcome, used, held = text((i - 15) / 4), 'unpriced', 'unpriced', amounts[3]
       break
     end

@@ -258,6 +258,40 @@ fn scripts_are_sent_again_where_they_were_forgotten() {
 }
 
 #[test]
+fn an_error_teaches_nothing_of_how_a_model_counts() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    reserve(&store, "a", 10, &day(10)).unwrap();
+    store.dispatch("a", LEASE).unwrap();
+    store.settle("a", &Settlement { outcome: "rejected", ..settlement(9) }).unwrap();
+    assert_eq!(store.experience("openai", "gpt", 9).unwrap(), []);
+    assert_eq!(used_today(&store).used, 9, "it is charged all the same");
+}
+
+#[test]
+fn what_counts_as_free_is_stopped_by_a_limit_in_money_that_is_crossed() {
+    let server = RedisServer::start();
+    let machine = Machine::on(&server);
+    let store = machine.open().unwrap();
+    let limit = Limit { window: Window::Day, scope: Scope::User, unit: Unit::Money, most: 100 };
+    let (limits, attribution) = (Limits::new(vec![limit]), attribution());
+    let reserve = |id| {
+        let estimate = estimate(10, Some(Price::local()));
+        let request = Request { id, attribution: &attribution, estimate: &estimate, lease: LEASE };
+        store.reserve(&request, &limits).unwrap()
+    };
+    for (id, cost) in [("a", 100), ("b", 1)] {
+        // What is used up is not crossed, and nothing is asked for.
+        assert_eq!(reserve(id), Admission::Granted, "{id}");
+        store.dispatch(id, LEASE).unwrap();
+        store.settle(id, &Settlement { cost: Some(PicoUsd(cost)), ..settlement(9) }).unwrap();
+    }
+    let Admission::Denied(Denial::Limit { used, asked, limit, .. }) = reserve("c") else { panic!("granted") };
+    assert_eq!((used, asked, limit), (101, 0, 100));
+}
+
+#[test]
 fn a_silent_server_is_waited_for_as_long_as_is_said() {
     let server = RedisServer::start();
     let mut machine = Machine::on(&server);

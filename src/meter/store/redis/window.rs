@@ -37,7 +37,7 @@ impl Asked {
 }
 
 /// The limits that a request has to be compared with, each with what the script is told of it: the
-/// same order and the same exceptions as in [`judge`](crate::meter::denial::judge), which the
+/// same order as in [`judge`](crate::meter::denial::judge), which the
 /// properties hold it to.
 pub(super) fn judged(limits: &Limits, attribution: &Attribution, asked: &Asked) -> Vec<(Limit, [String; 4])> {
     let scopes = scopes(attribution);
@@ -46,7 +46,6 @@ pub(super) fn judged(limits: &Limits, attribution: &Attribution, asked: &Asked) 
         let Some(at) = scopes.iter().position(|&(scope, _)| scope == limit.scope) else { continue };
         let bucket = match (limit.unit, asked.cost) {
             (Unit::Money, None) => "-1".to_owned(),
-            (Unit::Money, Some(0)) => continue,
             _ => match limit.window {
                 Window::Call => 0,
                 Window::Hook => 1,

@@ -278,7 +278,7 @@ pub(super) fn experience(
         .prepare_cached(
             "SELECT counted_input, used_input FROM requests
              WHERE provider = ?1 AND model = ?2 AND usage_source = 'reported' AND used_input > 0
-                   AND counted_input > 0 AND outcome <> 'short_read'
+                   AND counted_input > 0 AND outcome NOT IN ('short_read', 'rejected')
              ORDER BY time DESC, rowid DESC LIMIT ?3",
         )?
         .query_map(params![provider, model, signed(most as u64)], |row| {

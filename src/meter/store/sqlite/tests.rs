@@ -402,10 +402,11 @@ fn money_is_a_limit_of_its_own() {
     );
     assert!(matches!(denied, BudgetError::Denied(Denial::Limit { unit: Unit::Money, .. })));
     assert!(matches!(budget.reserve(&request_of(1)), Err(BudgetError::Denied(Denial::Unpriced))));
-    // A model on this machine asks for no money, not even where more is spent than the limit.
-    assert!(budget.reserve(&priced(100_000, Price::local())).is_ok());
+    // What counts as free may cost something all the same, and nothing is left for it.
+    let denied = budget.reserve(&priced(100_000, Price::local())).err().unwrap();
+    assert_eq!(denied.to_string(), "the day's limit of $0.01 is crossed already: $0.02 used, $0 reserved");
     let outcomes: Vec<_> = budget.ledger(0).unwrap().into_iter().map(|row| row.outcome).collect();
-    let told = ["ok", "budget:day", "unpriced", "released"].map(|outcome| Some(outcome.to_owned()));
+    let told = ["ok", "budget:day", "unpriced", "budget:day"].map(|outcome| Some(outcome.to_owned()));
     assert_eq!(outcomes, told);
 }
 
