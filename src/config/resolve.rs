@@ -40,9 +40,9 @@ use crate::text::instead;
 use crate::tokens::PicoUsd;
 
 /// Tokens of one hook run where the repository says nothing.
-const TOKEN_LIMIT: u64 = 4000;
+pub(super) const TOKEN_LIMIT: u64 = 4000;
 /// Wall time of all requests of one hook run where the repository says nothing.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
 
@@ -153,7 +153,8 @@ impl Config {
         let prices = Prices::load(&state_directory);
         let notes = notes(note, &prices);
         let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
-        let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
+        let consent =
+            record.consent(&Capabilities::of(&asked, &user.limits.own), environment.accepted_hash())?;
         Ok(Self {
             user,
             user_path,
@@ -211,7 +212,7 @@ impl Config {
     /// What the repository's files ask for.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities::of(&self.repository)
+        Capabilities::of(&self.repository, &self.user.limits.own)
     }
 
     /// What each stage is told for a run of `hook`.
@@ -575,5 +576,7 @@ fn tiers(section: &HookSection) -> Vec<&str> {
     }
 }
 
+#[cfg(test)]
+mod consent_tests;
 #[cfg(test)]
 mod tests;
