@@ -23,7 +23,8 @@ pub struct Store {
 pub enum StoreAction {
     /// Make the store on the server of [store] in your config.toml; one that is there stays.
     Init {
-        /// Go on where the server has lost writes that this machine saw: limits may be overrun by them.
+        /// Go on where the server has lost writes that this machine saw, with what is left or from zero:
+        /// limits may be overrun by them.
         #[arg(long)]
         accept_loss: bool,
     },

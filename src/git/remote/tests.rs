@@ -107,7 +107,7 @@ fn what_follows_or_precedes_the_path_is_no_part_of_it() {
 
 #[test]
 fn a_name_is_fit_for_a_terminal() {
-    assert_eq!(named("https://host/acme/we%1b%5b2Jb").as_deref(), Some("acme/we\\u{1b}[2Jb"));
+    assert_eq!(named("https://host/acme/we%1b%5b2Jb").as_deref(), Some("acme/we\\u{1b}[2jb"));
     assert_eq!(named("https://host/acme/%ff").as_deref(), Some("acme/%ff"));
     assert_eq!(named("https://host/acme/100%").as_deref(), Some("acme/100%"));
     let long = named(&format!("https://host/acme/{}", "x".repeat(10_000))).unwrap();
