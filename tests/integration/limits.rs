@@ -82,7 +82,8 @@ fn a_preview_reserves_and_sends_nothing() {
 #[test]
 fn no_request_is_larger_than_a_call_may_be() {
     let provider = Provider::always(Reply::nothing());
-    let repo = with_model(&provider, "[limits]\ncall_tokens = 1200\nhook_tokens = 100000\n", "");
+    let repo =
+        with_model(&provider, "[limits]\ncall_tokens = 1200\nhook_tokens = 100000\n", "token_limit = 100000");
     repo.stage("a.py", module(40, 2));
     let report = repo.hookgate(["run", "pre-commit", "--format", "json"]).expect(0).json();
     let requests = provider.requests();
