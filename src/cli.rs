@@ -320,7 +320,7 @@ pub struct Cache {
     #[arg(long, conflicts_with_all = ["since", "format"])]
     pub clear: bool,
     /// Count lookups of so many days, today among them.
-    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=36_500))]
     pub since: u64,
     /// How to list.
     #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]

@@ -3,7 +3,7 @@
 mod ask;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use crate::change::classify::{ClassifyOptions, classify};
 use crate::change::collect::{Range, collect};
@@ -14,6 +14,7 @@ use crate::check::pack::RuleSet;
 use crate::git::{GitError, Repository};
 use crate::meter::budget::RunId;
 use crate::meter::cache::shared::Team;
+use crate::meter::calendar::since_epoch;
 use crate::meter::store::Place;
 use crate::meter::{Attribution, Limits, Window};
 use crate::model::recall::Memory;
@@ -80,7 +81,7 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
     if options.tiers.first().is_none() || !is_asked || !is_of_use || !may_be_asked {
         return None;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now = since_epoch(SystemTime::now());
     let documentation = options.policy.sends_documentation();
     let level = options.highest_level;
     let team = options.team.as_ref();

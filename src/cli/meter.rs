@@ -60,7 +60,9 @@ pub enum ModelsAction {
         format: ListFormat,
     },
     /// Look for Ollama, llama.cpp, LM Studio and vLLM on this machine, and print the lines for your
-    /// file that would use them. Nothing is written, and nothing leaves the machine.
+    /// file that would use them.
+    ///
+    /// Nothing is written, and nothing leaves the machine.
     Detect {
         /// Look for any of them on this port, in place of their usual ones.
         #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -99,7 +101,7 @@ pub struct Spend {
     #[arg(long, value_name = "30d|2026-11-01")]
     pub since: Option<Since>,
     /// … up to this day, which counts.
-    #[arg(long, value_name = "2026-11-30")]
+    #[arg(long, value_name = "2026-11-30", value_parser = day)]
     pub until: Option<Date>,
     /// How to list.
     #[arg(long, value_name = "text|csv|json", default_value = "text", hide_possible_values = true)]
@@ -220,12 +222,21 @@ impl FromStr for Since {
 
     fn from_str(written: &str) -> Result<Self, String> {
         let wrong = || "expected a number of days from 1 up, 30d, or a day, 2026-11-01".to_owned();
-        match written.strip_suffix('d').map(str::parse) {
-            Some(Ok(days @ 1..)) => Ok(Self::Days(days)),
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match written.strip_suffix('d') {
+            // More days than fit are as many as there are.
+            Some(days) if is_number(days) => match days.parse().unwrap_or(u32::MAX) {
+                0 => Err(wrong()),
+                days => Ok(Self::Days(days)),
+            },
             Some(_) => Err(wrong()),
             None => written.parse().map(Self::Day).map_err(|_| wrong()),
         }
     }
+}
+
+fn day(written: &str) -> Result<Date, String> {
+    written.parse().map_err(|_| "expected a day, 2026-11-01".to_owned())
 }
 
 /// How to list what was spent.
@@ -269,7 +280,7 @@ pub enum PricesAction {
         #[arg(value_name = "FILE", required_unless_present = "remove")]
         file: Option<PathBuf>,
         /// Of when LiteLLM's prices are [default: the day of the file's last change].
-        #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "remove")]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day, conflicts_with = "remove")]
         date: Option<Date>,
         /// Go back to the prices in this program.
         #[arg(long, conflicts_with = "file")]

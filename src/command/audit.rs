@@ -82,8 +82,8 @@ fn apply(
     let in_force = now.options(hook)?.limits.tokens(Window::Hook).unwrap_or(token_limit);
     let because = if in_force == token_limit {
         None
-    } else if config.user.limits.own.hook_tokens == Some(in_force) {
-        Some(format!("`hook_tokens` in {} is lower", config.user_path.display()))
+    } else if config.user.file.limits.own.hook_tokens == Some(in_force) {
+        Some(format!("`hook_tokens` in {} is lower", config.user.path.display()))
     } else {
         Some(format!("{LOCAL_FILE} says so"))
     };

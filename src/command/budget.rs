@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::cli::{Budget as Arguments, Hook};
-use crate::config::{Ceiling, Config, Environment};
+use crate::config::{Ceiling, Config, Environment, USUAL_LIMIT, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::{GitError, Repository};
 use crate::meter::budget::Budget;
+use crate::meter::calendar::since_epoch;
 use crate::meter::standing::Standing;
 use crate::meter::{Limits, Window};
 use crate::report::budget::{Bound, Overview, write};
@@ -24,17 +25,27 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = match Repository::open(&environment.directory) {
-        Ok(repository) => Config::load(&repository, environment)?,
-        Err(GitError::NotARepository(_) | GitError::Bare(_)) => Config::of_user(environment)?,
+    let hooks = [Hook::PreCommit, Hook::PrePush];
+    let (user, attribution, ceilings) = match Repository::open(&environment.directory) {
+        Ok(repository) => {
+            let config = Config::load(&repository, environment)?;
+            let ceilings = hooks.map(|hook| config.ceilings(hook));
+            let attribution = config.attribution(Hook::PreCommit);
+            (config.user, attribution, ceilings)
+        }
+        Err(GitError::NotARepository(_) | GitError::Bare(_)) => {
+            let user = UserConfig::load(environment)?;
+            let attribution = user.attribution(Hook::PreCommit.as_str());
+            let ceilings = hooks.map(|_| user.ceilings(Some(USUAL_LIMIT), &attribution));
+            (user, attribution, ceilings)
+        }
         Err(error) => return Err(error.into()),
     };
-    let attribution = config.attribution(Hook::PreCommit);
     let mut bounds: Vec<Bound> = Vec::new();
     let mut origins = BTreeMap::new();
     let mut limits = Vec::new();
-    let of = |hook: Hook| config.ceilings(hook).into_iter().map(move |ceiling| (hook, ceiling));
-    for (hook, Ceiling { limit, origin }) in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(of) {
+    let of = |(hook, ceilings): (Hook, Vec<Ceiling>)| ceilings.into_iter().map(move |it| (hook, it));
+    for (hook, Ceiling { limit, origin }) in hooks.into_iter().zip(ceilings).flat_map(of) {
         match limit.window {
             Window::Call | Window::Hook => {
                 let hook = (limit.window == Window::Hook).then(|| hook.as_str());
@@ -50,13 +61,13 @@ pub(super) fn execute(
         }
     }
     bounds.sort_by_key(|bound| bound.limit.window);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now = since_epoch(SystemTime::now());
     let limits = Limits::new(limits);
-    let standing = match Budget::existing(&config.store(), limits.clone(), attribution.clone())? {
+    let standing = match Budget::existing(&user.store(), limits.clone(), attribution.clone())? {
         Some(budget) => budget.standing()?,
         None => Standing::unused(now, &limits, &attribution),
     };
-    let user_file = config.user_path;
+    let user_file = user.path;
     let overview = Overview { attribution, now, standing, bounds, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)

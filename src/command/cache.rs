@@ -1,14 +1,14 @@
 //! `hookgate cache`: what earlier reviews have saved, or nothing of them any more.
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::cli::{Cache as Arguments, ListFormat};
-use crate::config::{Config, Environment};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::git::Repository;
 use crate::meter::cache::{Cache, CacheError};
+use crate::meter::calendar::since_epoch;
 use crate::report::cache::{json, period, text};
 use crate::tokens::Count;
 
@@ -17,10 +17,9 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let repository = Repository::open(&environment.directory)?;
-    let directory = Config::load(&repository, environment)?.state_directory;
+    let directory = UserConfig::load(environment)?.state_directory;
     let refused = |error: CacheError| Error::Refused(error.to_string());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now = since_epoch(SystemTime::now());
     let mut cache = Cache::existing(&directory, now).map_err(refused)?;
     if args.clear {
         let cleared = cache.as_mut().map_or(Ok(0), Cache::clear).map_err(refused)?;

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use super::install::program_directory;
 use crate::cli::Hook;
 use crate::config::trust::Consent;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, UserConfig};
 use crate::error::{Error, with_causes};
 use crate::exit::ExitStatus;
 use crate::git::Repository;
@@ -19,6 +19,8 @@ use crate::meter::budget::Budget;
 use crate::meter::cache::Cache;
 use crate::meter::price::PriceSource;
 use crate::meter::store::About;
+use crate::model::Egress;
+use crate::report::models::may_leave;
 use crate::text::instead;
 use crate::tokens::Count;
 
@@ -118,8 +120,8 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             for problem in options.rules.unsupported() {
                 list.warn("rules", problem)?;
             }
-            let yours = if config.user_path.exists() { "yours is" } else { "yours would be" };
-            let path = config.user_path.display();
+            let yours = if config.user.path.exists() { "yours is" } else { "yours would be" };
+            let path = config.user.path.display();
             list.ok("configuration", format_args!("all files and rules load; {yours} {path}"))?;
         }
         Err(error) => list.fail("configuration", with_causes(&error))?,
@@ -138,17 +140,17 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
     tiers(&config, list)?;
     prices(&config, list)?;
     network(environment, list)?;
-    ledger(&config, list)?;
+    ledger(&config.user, list)?;
     sharing(&config, list)?;
     cache(&config, list)
 }
 
 /// Prices that the user's file gives to models of no tier: probably another one was meant.
 fn prices(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let tiers = config.user.tiers.values().map(|tier| format!("{}/{}", tier.provider, tier.model));
+    let tiers = config.user.file.tiers.values().map(|tier| format!("{}/{}", tier.provider, tier.model));
     let tiers: Vec<_> = tiers.collect();
     let tiers: Vec<_> = tiers.iter().map(String::as_str).collect();
-    for model in config.user.prices.keys().filter(|model| !tiers.contains(&model.as_str())) {
+    for model in config.user.file.prices.keys().filter(|model| !tiers.contains(&model.as_str())) {
         let instead = instead(model, &tiers);
         let about = format_args!("[prices.{model:?}] is of no tier: no hook uses it{instead}");
         list.warn("prices", about)?;
@@ -174,9 +176,9 @@ fn network(environment: &Environment, list: &mut List<'_>) -> io::Result<()> {
 }
 
 /// Where reservations and the ledger are kept, and what that place promises.
-pub(super) fn ledger(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    let budget = Budget::open(&config.store(), Limits::default(), config.attribution(Hook::PreCommit));
+    let budget = Budget::open(&user.store(), Limits::default(), user.attribution("doctor"));
     match budget.and_then(|budget| budget.about()) {
         Ok(About { place, facts, warnings }) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
@@ -204,7 +206,7 @@ fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Without earlier reviews everything works, and costs more.
 fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let opened = Cache::existing(&config.state_directory, 0);
+    let opened = Cache::existing(&config.user.state_directory, 0);
     let counted = opened.and_then(|cache| {
         cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
     });
@@ -220,7 +222,7 @@ fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 
 /// Every tier that is defined, and every one that is asked for and is not.
 fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let mut names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = config.user.file.tiers.keys().map(String::as_str).collect();
     for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
         if !names.contains(&name) {
             names.push(name);
@@ -228,15 +230,22 @@ fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
     }
     for name in names {
         let subject = format!("tier {name}");
-        match config.endpoint(name) {
+        match config.user.endpoint(name) {
             Ok(endpoint) => {
+                let egress = endpoint.egress();
                 let key = endpoint
                     .key
                     .map_or_else(|| "no key".to_owned(), |key| format!("key from {}", key.origin));
                 let price = format!("price {}", PriceSource::of(endpoint.price.as_ref()));
-                let gateway = if endpoint.gateway { ", your own gateway: told who asks" } else { "" };
+                let is_gateway = endpoint.gateway == Some(true);
+                let gateway = if is_gateway { ", your own gateway: told who asks" } else { "" };
                 let about = format!("{} at {}, {key}, {price}{gateway}", endpoint.model, endpoint.base_url);
-                list.ok(&subject, about)?;
+                match egress {
+                    Egress::MayLeave => {
+                        list.warn(&subject, format_args!("{about}; it {}", may_leave(&endpoint.provider)))?
+                    }
+                    Egress::Stays | Egress::Leaves => list.ok(&subject, about)?,
+                }
             }
             Err(reason) => list.warn(&subject, reason)?,
         }

@@ -3,22 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::cli::{Hook, ListFormat, Models, ModelsAction};
-use crate::config::{Config, Environment};
+use crate::cli::{ListFormat, Models, ModelsAction};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::meter::Limits;
 use crate::meter::breaker::{self, Admission};
 use crate::meter::budget::{Budget, BudgetError};
+use crate::meter::calendar::since_epoch;
 use crate::meter::estimate;
 use crate::meter::price::PriceSource;
 use crate::meter::store::{Experience, LedgerRow, State};
-use crate::meter::{Attribution, Limits};
 use crate::model::detect::{Candidate, Kind, PATIENCE, detect, ollama_port};
 use crate::model::prompt::render;
 use crate::model::review::{Terms, review};
-use crate::model::{Endpoint, dialect::Dialect};
+use crate::model::{Egress, Endpoint, dialect::Dialect};
 use crate::payload::Payload;
 use crate::payload::probe::PROBE_LINE;
 use crate::payload::route::Reason;
@@ -42,36 +43,35 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::of_user(environment)?;
+    let user = UserConfig::load(environment)?;
     match &arguments.action {
-        None => list(&config, arguments.format, out),
-        Some(ModelsAction::List { format }) => list(&config, *format, out),
-        Some(ModelsAction::Detect { ports, format }) => search(&config, environment, ports, *format, out),
+        None => list(&user, arguments.format, out),
+        Some(ModelsAction::List { format }) => list(&user, *format, out),
+        Some(ModelsAction::Detect { ports, format }) => search(&user, environment, ports, *format, out),
         Some(ModelsAction::Test { tier, deadline, format }) => {
-            test(&config, tier.as_deref(), Duration::from_secs(*deadline), *format, out)
+            test(&user, tier.as_deref(), Duration::from_secs(*deadline), *format, out)
         }
     }
 }
 
-/// Whom requests are charged to that no hook makes.
-fn attribution(config: &Config) -> Attribution {
-    Attribution { hook: "models test".to_owned(), ..config.attribution(Hook::PreCommit) }
-}
+/// What makes requests that no hook makes.
+const HOOK: &str = "models test";
 
-fn list(config: &Config, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
+fn list(user: &UserConfig, format: ListFormat, out: &mut dyn Write) -> Result<ExitStatus, Error> {
     let mut notes = Vec::new();
-    let now = now();
-    let past = Past::read(config, now).unwrap_or_else(|error| {
-        notes.push(format!("past requests are not known: {error}"));
-        Past::default()
-    });
+    let now = since_epoch(SystemTime::now());
+    let past = match Past::read(user, now) {
+        Ok(past) => Some(past),
+        Err(error) => {
+            notes.push(format!("past requests and breakers are not known: {error}"));
+            None
+        }
+    };
     let mut tiers = Vec::new();
-    for name in config.user.tiers.keys() {
-        // A tier of the user's file always is described.
-        let Some(endpoint) = config.priced(Hook::PreCommit, Some(name))? else { continue };
-        tiers.push(tier(config, &endpoint, &past, now));
+    for name in user.file.tiers.keys() {
+        tiers.push(tier(user, &user.priced(name)?, past.as_ref(), now));
     }
-    let path = &config.user_path;
+    let path = &user.path;
     match format {
         ListFormat::Text => out.write_all(tiers_text(&tiers, path, &notes).as_bytes())?,
         ListFormat::Json => {
@@ -92,12 +92,13 @@ struct Past {
 }
 
 impl Past {
-    fn read(config: &Config, now: u64) -> Result<Self, BudgetError> {
+    fn read(user: &UserConfig, now: u64) -> Result<Self, BudgetError> {
         // No limit, since nothing is reserved.
-        let budget = Budget::open(&config.store(), Limits::default(), attribution(config))?;
+        let budget = Budget::existing(&user.store(), Limits::default(), user.attribution(HOOK))?;
+        let Some(budget) = budget else { return Ok(Self::default()) };
         let rows = budget.ledger(now.saturating_sub(DAYS * DAY))?;
         let mut experience = BTreeMap::new();
-        for tier in config.user.tiers.values() {
+        for tier in user.file.tiers.values() {
             let seen = budget.experience(&tier.provider, &tier.model, estimate::SAMPLES)?;
             experience.insert((tier.provider.clone(), tier.model.clone()), seen);
         }
@@ -105,25 +106,23 @@ impl Past {
     }
 }
 
-/// Milliseconds since the epoch.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
+fn tier(user: &UserConfig, endpoint: &Endpoint, past: Option<&Past>, now: u64) -> Tier {
     let is_sent = |row: &&LedgerRow| {
         row.provider == endpoint.provider
             && row.model == endpoint.model
             && !matches!(row.state, State::Denied | State::Reserved | State::Released)
     };
     let answered = |row: &LedgerRow| row.latency_ms.filter(|_| row.outcome.as_deref() == Some("ok"));
-    let provider = config.user.providers.get(&endpoint.provider);
-    let able = config.endpoint(&endpoint.tier);
-    // Its cell depends on the key.
-    let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
-    let mut breaker = breaker::State::read(cell.map(String::as_str));
-    // Asked of a copy: nobody is about to send anything.
-    let admission = breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO);
+    let provider = user.file.providers.get(&endpoint.provider);
+    let able = user.endpoint(&endpoint.tier);
+    let admission = past.map(|past| {
+        // Its cell depends on the key.
+        let cell = past.cells.get(&able.as_ref().unwrap_or(endpoint).breaker());
+        // Asked of a copy: nobody is about to send anything.
+        let mut breaker = breaker::State::read(cell.map(String::as_str));
+        breaker.admit(breaker::Now { store: now, wall: now }, Duration::ZERO)
+    });
+    let requests = past.map(|past| Requests::of(past.rows.iter().filter(is_sent).map(answered)));
     let usd = |per_token: crate::tokens::PicoUsd| per_token.as_usd() * 1e6;
     Tier {
         tier: endpoint.tier.clone(),
@@ -131,23 +130,26 @@ fn tier(config: &Config, endpoint: &Endpoint, past: &Past, now: u64) -> Tier {
         model: endpoint.model.clone(),
         dialect: dialect(endpoint.dialect),
         base_url: endpoint.base_url.clone(),
-        local: endpoint.stays_here(),
+        local: match endpoint.egress() {
+            Egress::Stays => Some(true),
+            Egress::MayLeave => None,
+            Egress::Leaves => Some(false),
+        },
         key_variable: provider.and_then(|provider| provider.api_key_env.clone()),
         problem: able.err().map(|problem| problem.to_string()),
         price: endpoint
             .price
             .map(|price| PricePerMillion { input_usd: usd(price.input), output_usd: usd(price.output) }),
         price_source: PriceSource::of(endpoint.price.as_ref()),
-        breaker: admission.as_str(),
+        breaker: admission.as_ref().map(Admission::as_str),
         breaker_because: match &admission {
-            Admission::Closed => None,
-            Admission::Probe => Some("the next request finds out whether it works again".to_owned()),
-            Admission::Open(closure) => Some(closure.to_string()),
+            None | Some(Admission::Closed) => None,
+            Some(Admission::Probe) => Some("the next request finds out whether it works again".to_owned()),
+            Some(Admission::Open(closure)) => Some(closure.to_string()),
         },
-        requests: Requests::of(past.rows.iter().filter(is_sent).map(answered)),
+        requests: requests.unwrap_or_default(),
         estimate_error: past
-            .experience
-            .get(&(endpoint.provider.clone(), endpoint.model.clone()))
+            .and_then(|past| past.experience.get(&(endpoint.provider.clone(), endpoint.model.clone())))
             .and_then(|seen| EstimateError::of(seen)),
     }
 }
@@ -161,7 +163,7 @@ fn dialect(dialect: Dialect) -> &'static str {
 }
 
 fn search(
-    config: &Config,
+    user: &UserConfig,
     environment: &Environment,
     ports: &[u16],
     format: ListFormat,
@@ -180,15 +182,10 @@ fn search(
     };
     let servers = detect(&candidates, PATIENCE);
     let taken = Taken {
-        providers: config
-            .user
-            .providers
-            .iter()
-            .map(|(name, it)| (name.clone(), it.base_url.clone()))
-            .collect(),
-        tiers: config.user.tiers.keys().cloned().collect(),
+        providers: user.file.providers.iter().map(|(name, it)| (name.clone(), it.base_url.clone())).collect(),
+        tiers: user.file.tiers.keys().cloned().collect(),
     };
-    let path = &config.user_path;
+    let path = &user.path;
     match format {
         ListFormat::Text => {
             let looked_for: Vec<_> =
@@ -203,14 +200,14 @@ fn search(
 }
 
 fn test(
-    config: &Config,
+    user: &UserConfig,
     only: Option<&str>,
     deadline: Duration,
     format: ListFormat,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let names: Vec<&str> = config.user.tiers.keys().map(String::as_str).collect();
-    let path = config.user_path.display();
+    let names: Vec<&str> = user.file.tiers.keys().map(String::as_str).collect();
+    let path = user.path.display();
     let chosen = match only {
         Some(name) if names.contains(&name) => vec![name],
         Some(name) => {
@@ -226,11 +223,11 @@ fn test(
     };
     let tokenizer = Tokenizer::load();
     let payload = Payload::probe(&tokenizer);
-    let attribution = attribution(config);
-    let limits = config.limits_of_user(&attribution);
-    let budget = Budget::open(&config.store(), limits, attribution)?.with_lease(deadline + GRACE);
+    let attribution = user.attribution(HOOK);
+    let limits = user.limits(&attribution);
+    let budget = Budget::open(&user.store(), limits, attribution)?.with_lease(deadline + GRACE);
     let asked = chosen.iter().map(|&name| {
-        let endpoint = config.endpoint(name).map(|mut endpoint| {
+        let endpoint = user.endpoint(name).map(|mut endpoint| {
             endpoint.learn(&budget);
             endpoint
         });
@@ -252,7 +249,7 @@ fn test(
         let trial = match endpoint {
             Ok(endpoint) => try_out(&endpoint, &budget, deadline, &payload, &tokenizer),
             Err(problem) => {
-                let tier = &config.user.tiers[name];
+                let tier = &user.file.tiers[name];
                 let message = format!("the tier {problem}");
                 let reason = Some(Reason::NoModel.as_str());
                 Trial { reason, message: Some(message), ..unanswered(name, &tier.provider, &tier.model) }

@@ -6,13 +6,14 @@ use std::time::SystemTime;
 
 use jiff::civil::Date;
 
-use crate::cli::{Hook, ListFormat, Prices as Arguments, PricesAction};
-use crate::config::{Config, Environment};
+use crate::cli::{ListFormat, Prices as Arguments, PricesAction};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::meter::calendar;
 use crate::meter::price::PriceSource;
-use crate::meter::price::table::{Table, TableError, day, forget, keep};
-use crate::model::Endpoint;
+use crate::meter::price::table::{Table, TableError, forget, keep};
+use crate::model::{Egress, Endpoint};
 use crate::report::prices::{PricedTier, json, list, tiers, updated};
 
 pub(super) fn execute(
@@ -21,38 +22,40 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::of_user(environment)?;
-    let today = day(SystemTime::now());
+    let user = UserConfig::load(environment)?;
+    let today = calendar::date(calendar::since_epoch(SystemTime::now()));
     match &args.action {
         Some(PricesAction::Update { remove: true, .. }) => {
-            let was_there = forget(&config.state_directory).map_err(refused)?;
+            let was_there = forget(&user.state_directory).map_err(refused)?;
             let first = if was_there { "your list is gone" } else { "there was no list of yours" };
             let date = Table::embedded().date;
             writeln!(out, "hookgate: {first}; the prices in this program count, of {date}")?;
         }
         Some(PricesAction::Update { file: Some(file), date, .. }) => {
             let path = environment.directory.join(file);
-            out.write_all(update(&path, *date, today, &config.state_directory, verbose)?.as_bytes())?;
+            out.write_all(update(&path, *date, today, &user.state_directory, verbose)?.as_bytes())?;
         }
         Some(PricesAction::Update { file: None, .. }) => {
             return Err(Error::Refused("name a file to take prices from, or --remove".to_owned()));
         }
         None => {
-            let prices = config.prices.as_ref().map_err(|error| Error::Refused(error.to_string()))?;
+            let prices = user.prices.as_ref().map_err(|error| Error::Refused(error.to_string()))?;
             let first = prices.first();
             let old = first.old_at(today);
             let is_list = args.all || args.model.is_some();
             match args.format {
                 ListFormat::Text if is_list => {
-                    out.write_all(list(first, args.model.as_deref(), old).as_bytes())?;
+                    out.write_all(list(first, args.model.as_deref(), old, environment.columns).as_bytes())?;
                 }
                 ListFormat::Json if is_list => {
                     let listed = first.only(args.model.as_deref().unwrap_or_default());
                     writeln!(out, "{}", listed.to_json().map_err(std::io::Error::other)?)?;
                 }
-                ListFormat::Text => out.write_all(tiers(&priced(&config)?, first, old).as_bytes())?,
+                ListFormat::Text => {
+                    out.write_all(tiers(&priced(&user)?, first, old, environment.columns).as_bytes())?
+                }
                 ListFormat::Json => {
-                    let tiers = json(&priced(&config)?, first, old);
+                    let tiers = json(&priced(&user)?, first, old);
                     writeln!(out, "{}", tiers.map_err(std::io::Error::other)?)?;
                 }
             }
@@ -81,20 +84,21 @@ fn update(
 }
 
 /// Every tier of the user's with its price.
-fn priced(config: &Config) -> Result<Vec<PricedTier>, Error> {
+fn priced(user: &UserConfig) -> Result<Vec<PricedTier>, Error> {
     let mut tiers = Vec::new();
-    for tier in config.user.tiers.keys() {
-        let Some(endpoint) = config.priced(Hook::PreCommit, Some(tier))? else { continue };
+    for tier in user.file.tiers.keys() {
+        let endpoint = user.priced(tier)?;
         let is_listed = endpoint
             .price
             .is_some_and(|price| matches!(price.source, PriceSource::Embedded(_) | PriceSource::Updated(_)));
         let listed = || {
-            let prices = config.prices.as_ref().ok()?;
+            let prices = user.prices.as_ref().ok()?;
             prices.get(&Endpoint::host(&endpoint.base_url)?, &endpoint.model)?.suspect.clone()
         };
         let suspect = if is_listed { listed() } else { None };
+        let may_be_free = endpoint.egress() == Egress::MayLeave;
         let Endpoint { tier, provider, model, price, .. } = endpoint;
-        tiers.push(PricedTier { tier, provider, model, price, suspect });
+        tiers.push(PricedTier { tier, provider, model, price, may_be_free, suspect });
     }
     Ok(tiers)
 }

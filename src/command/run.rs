@@ -80,13 +80,17 @@ pub(super) fn preview(
     out: &mut impl Write,
 ) -> Result<ExitStatus, Error> {
     let repository = Repository::open(&environment.directory)?;
-    let mut options = Config::load(&repository, environment)?.options(args.hook)?;
+    let config = Config::load(&repository, environment)?;
+    let mut options = config.options(args.hook)?;
     options.ask_anew = args.no_cache;
     if args.no_limit {
         options.limits = Limits::default();
     }
     let wanted = args.commit.as_deref().map_or_else(|| between(&args.scope), Wanted::Commit);
-    let reports = previews(&repository, args.hook, wanted, &mut options)?;
+    let mut reports = previews(&repository, args.hook, wanted, &mut options)?;
+    for report in &mut reports {
+        report.notes.extend(config.notes.iter().cloned());
+    }
     said(if args.show_payload {
         report::write_requests(&reports, out)
     } else {

@@ -1,13 +1,13 @@
 //! `hookgate spend`: the ledger, as a bill.
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::cli::{By, Hook, Since, Spend as Arguments};
-use crate::config::{Config, Environment};
+use crate::cli::{By, Since, Spend as Arguments};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::budget::Budget;
@@ -23,8 +23,8 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::of_user(environment)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let user = UserConfig::load(environment)?;
+    let now = calendar::since_epoch(SystemTime::now());
     let period = period(args.since, args.until, calendar::date(now))?;
     let mut by: Vec<By> = Vec::new();
     for key in &args.by {
@@ -33,13 +33,12 @@ pub(super) fn execute(
         }
     }
     let mut spend = Spend::new(by, period);
-    let attribution = config.attribution(Hook::PreCommit);
-    if let Some(budget) = Budget::existing(&config.store(), Limits::default(), attribution)? {
+    if let Some(budget) = Budget::existing(&user.store(), Limits::default(), user.attribution("spend"))? {
         budget.ledger(period.since)?.iter().for_each(|row| spend.request(row));
     }
     // What was avoided stands beside the bill, and a bill is worth having without it.
-    let file = config.state_directory.join(units::FILE);
-    match units::read(&config.state_directory, |units| spend.units(&units)) {
+    let file = user.state_directory.join(units::FILE);
+    match units::read(&user.state_directory, |units| spend.units(&units)) {
         Ok(0) => {}
         Ok(lines) => spend.notes.push(format!(
             "lines of {} that cannot be read, such as a killed process leaves: {lines}, not counted",
@@ -87,11 +86,15 @@ mod tests {
         assert_eq!(at(None, None).unwrap(), (day("2026-03-01"), None));
         assert_eq!(at(Some("1d"), None).unwrap().0, day("2026-03-01"));
         assert_eq!(at(Some("30d"), None).unwrap().0, day("2026-01-31"));
-        assert_eq!(at(Some("4294967295d"), None).unwrap().0, day("1970-01-01"));
+        for all in ["4294967295d", "99999999999999999999d"] {
+            assert_eq!(at(Some(all), None).unwrap().0, day("1970-01-01"));
+        }
+        // A day that no clock will show is not the first of all.
+        assert!(at(Some("9999-12-31"), None).unwrap().0.starts_with("9999-"));
         let february = at(Some("2026-02-01"), Some("2026-02-28")).unwrap();
         assert_eq!(february, (day("2026-02-01"), Some(day("2026-03-01"))));
         assert!(at(None, Some("2026-02-28")).is_err());
-        for wrong in ["0d", "d", "30", "2026-02-30", "-1d", "2026-2-1"] {
+        for wrong in ["0d", "00d", "+1d", "d", "30", "2026-02-30", "-1d", "2026-2-1"] {
             assert!(wrong.parse::<Since>().is_err(), "{wrong}");
         }
     }

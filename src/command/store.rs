@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::doctor::{List, ledger};
 use crate::cli::StoreAction;
-use crate::config::{Config, Environment};
+use crate::config::{Environment, UserConfig};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::meter::store::Made;
@@ -14,9 +14,9 @@ pub(super) fn execute(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Error> {
-    let config = Config::of_user(environment)?;
+    let user = UserConfig::load(environment)?;
     if let Some(StoreAction::Init { accept_loss }) = action {
-        let place = config.store();
+        let place = user.store();
         let Some(server) = &place.redis else {
             let path = place.directory.display();
             writeln!(
@@ -40,6 +40,6 @@ pub(super) fn execute(
         }
     }
     let mut list = List::new(out);
-    ledger(&config, &mut list)?;
+    ledger(&user, &mut list)?;
     Ok(list.status())
 }

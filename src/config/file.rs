@@ -66,9 +66,9 @@ pub struct Provider {
     pub api_key_env: Option<String>,
     /// What the machine takes while it answers, in watts.
     pub watts: Option<Amount>,
-    /// Whether it is the user's own gateway, which is told whom each request is charged to.
-    #[serde(default)]
-    pub gateway: bool,
+    /// Whether it is the user's own gateway, which passes on what it is sent and is told whom each
+    /// request is charged to.
+    pub gateway: Option<bool>,
 }
 
 /// A model at a provider.

@@ -16,6 +16,7 @@ pub mod read;
 pub mod resolve;
 pub mod sharing;
 pub mod trust;
+mod user;
 
 use std::path::PathBuf;
 
@@ -25,7 +26,8 @@ use crate::git::GitError;
 pub use ceilings::Ceiling;
 pub use edit::with_token_limit;
 pub use environment::Environment;
-pub use resolve::Config;
+pub use resolve::{Config, USUAL_LIMIT};
+pub use user::{Unusable, UserConfig};
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]

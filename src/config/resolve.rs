@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::attribution::Labels;
-use super::ceilings::{Ceiling, ceilings};
-use super::file::{
-    BASELINE_FILE, Counting, Failover, HookSection, Hooks, LOCAL_FILE, Provider, REPOSITORY_FILE,
-    RepositoryFile, Tier, UserFile,
-};
+use super::ceilings::Ceiling;
+use super::file::{BASELINE_FILE, Failover, HookSection, Hooks, LOCAL_FILE, REPOSITORY_FILE, RepositoryFile};
 use super::trust::{Capabilities, Consent, ConsentRecord};
+use super::user::{Unusable, UserConfig};
 use super::{ConfigError, Environment, attribution, packs, read};
 use crate::change::classify::ClassifyOptions;
 use crate::change::parse::ParseLimits;
@@ -23,64 +20,28 @@ use crate::cli::Hook;
 use crate::git::Repository;
 use crate::meter::budget::RunId;
 use crate::meter::cache::shared::Team;
-use crate::meter::estimate;
-use crate::meter::price::Price;
-use crate::meter::price::table::{Prices, TableError};
-use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits};
 use crate::model::tiers::Tiers;
-use crate::model::{ApiKey, Endpoint};
+use crate::model::{Egress, Endpoint};
 use crate::payload::Level;
 use crate::payload::policy::Policy;
 use crate::payload::route::Reason;
 use crate::pipeline::Options;
 use crate::report::Barrier;
 use crate::report::alert::Thresholds;
-use crate::text::instead;
-use crate::tokens::PicoUsd;
 
-/// Tokens of one hook run where the repository says nothing.
-pub(super) const TOKEN_LIMIT: u64 = 4000;
+/// Tokens of one hook run where the repository says nothing, and who says that.
+pub const USUAL_LIMIT: (u64, &str) = (4000, "built in");
 /// Wall time of all requests of one hook run where the repository says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
 
-/// What the user's own file says.
-struct Own {
-    /// The file; empty where there is none.
-    user: UserFile,
-    /// Where it is, or would be.
-    user_path: PathBuf,
-    state_directory: PathBuf,
-    redis: Option<Server>,
-}
-
-impl Own {
-    fn load(environment: &Environment) -> Result<Self, ConfigError> {
-        let user_path = environment.user_file().unwrap_or_else(|| PathBuf::from("hookgate/config.toml"));
-        let user = match environment.user_file() {
-            Some(path) => read::text(&path)?.map(|text| read::user_file(&path, &text)).transpose()?,
-            None => None,
-        }
-        .unwrap_or_default();
-        let usual = || environment.state_home.as_ref().map(|home| home.join("hookgate"));
-        let state_directory =
-            user.state.directory.clone().or_else(usual).ok_or(ConfigError::NoStateDirectory)?;
-        let variable = |name: &str| environment.variable(name).map(str::to_owned);
-        let redis = read::store(&user.store, variable)
-            .map_err(|message| ConfigError::Inconsistent { path: user_path.clone(), message })?;
-        Ok(Self { user, user_path, state_directory, redis })
-    }
-}
-
 /// The configuration of one repository, as one user has it.
 #[derive(Debug)]
 pub struct Config {
-    /// The user's own file; empty where there is none.
-    pub user: UserFile,
-    /// Where that file is, or would be.
-    pub user_path: PathBuf,
+    /// What the user's own file says.
+    pub user: UserConfig,
     /// The repository's file with its local overrides; empty where there is none.
     pub repository: RepositoryFile,
     /// Where the findings are kept that the repository knows of; none where they do not count.
@@ -89,13 +50,6 @@ pub struct Config {
     pub consent: Consent,
     /// Where consent is recorded.
     pub record: ConsentRecord,
-    /// Where ledger, reservations and consent are kept.
-    pub state_directory: PathBuf,
-    /// The server that keeps the ledger instead; none where it is kept here.
-    redis: Option<Server>,
-    /// What models cost.
-    pub prices: Result<Prices, TableError>,
-    environment: Environment,
     work_tree: PathBuf,
     name: String,
     branch: Option<String>,
@@ -106,30 +60,12 @@ pub struct Config {
     local_hooks: Hooks,
 }
 
-/// Why a tier cannot be asked, in words that end a sentence about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// The user's file does not define it.
-    #[error("is not defined in {}", .0.display())]
-    Undefined(PathBuf),
-    /// Its provider wants a key that is not there.
-    #[error("needs a key in the environment variable {0}, which is not set")]
-    KeyMissing(String),
-    /// Nothing may be sent to its provider.
-    #[error("cannot be used: {0}")]
-    Refused(crate::model::EndpointError),
-    /// It would take code farther than a tier before it.
-    #[error("{0}, and a tier before it {1}: failover = \"any\" in the hook's section allows it")]
-    StepsUp(&'static str, &'static str),
-}
-
 /// How far a tier is from private, and from cheap: one says nothing about the other. What is not
 /// defined may be meant to be both.
 #[derive(Clone, Copy, Default)]
 struct Reach {
-    is_defined: bool,
-    /// Whether what it is sent leaves this machine.
-    away: bool,
+    /// Whether what it is sent leaves this machine; none where it is not defined.
+    egress: Option<Egress>,
     /// Whether it is too dear to stand in for others.
     premium: bool,
 }
@@ -140,66 +76,32 @@ impl Config {
     /// # Errors
     /// Whatever is wrong with them; see [`ConfigError`].
     pub fn load(repository: &Repository, environment: &Environment) -> Result<Self, ConfigError> {
-        let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
+        let user = UserConfig::load(environment)?;
         let written = |name: &str| match read::text(&repository.work_tree().join(name))? {
-            Some(text) => read::repository_file(Path::new(name), &text, &user_path),
+            Some(text) => read::repository_file(Path::new(name), &text, &user.path),
             None => Ok(RepositoryFile::default()),
         };
         let (asked, local) = (written(REPOSITORY_FILE)?, written(LOCAL_FILE)?);
         let local_hooks = local.hooks.clone();
         let asked = asked.overridden_by(local);
 
-        let (labels, note) = attribution::labels(&asked.labels, &user.labels, environment)?;
-        let prices = Prices::load(&state_directory);
-        let notes = notes(note, &prices);
-        let record = ConsentRecord::of(repository.common_dir(), &state_directory)?;
-        let consent =
-            record.consent(&Capabilities::of(&asked, &user.limits.own), environment.accepted_hash())?;
+        let (labels, note) = attribution::labels(&asked.labels, &user.file.labels, environment)?;
+        let unpriced = user.prices.as_ref().err().map(|error| format!("prices are unknown: {error}"));
+        let record = ConsentRecord::of(repository.common_dir(), &user.state_directory)?;
+        let asked_for = Capabilities::of(&asked, &user.file.limits.own);
+        let consent = record.consent(&asked_for, environment.accepted_hash())?;
         Ok(Self {
             user,
-            user_path,
             repository: asked,
             baseline: Some(repository.work_tree().join(BASELINE_FILE)),
             consent,
             record,
-            prices,
-            state_directory,
-            redis,
-            environment: environment.clone(),
             work_tree: repository.work_tree().to_owned(),
             name: repository.name(),
             branch: repository.branch(),
             labels,
-            notes,
+            notes: note.into_iter().chain(unpriced).collect(),
             local_hooks,
-        })
-    }
-
-    /// Reads the user's file alone, for what concerns no repository.
-    ///
-    /// # Errors
-    /// Whatever is wrong with it; see [`ConfigError`].
-    pub fn of_user(environment: &Environment) -> Result<Self, ConfigError> {
-        let Own { user, user_path, state_directory, redis } = Own::load(environment)?;
-        let (labels, note) = attribution::labels(&Labels::default(), &user.labels, environment)?;
-        let prices = Prices::load(&state_directory);
-        Ok(Self {
-            labels,
-            notes: notes(note, &prices),
-            prices,
-            user,
-            user_path,
-            repository: RepositoryFile::default(),
-            local_hooks: Hooks::default(),
-            baseline: None,
-            consent: Consent::NotNeeded,
-            record: ConsentRecord::of(&environment.directory, &state_directory)?,
-            state_directory,
-            redis,
-            environment: environment.clone(),
-            work_tree: environment.directory.clone(),
-            name: String::new(),
-            branch: None,
         })
     }
 
@@ -212,7 +114,7 @@ impl Config {
     /// What the repository's files ask for.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities::of(&self.repository, &self.user.limits.own)
+        Capabilities::of(&self.repository, &self.user.file.limits.own)
     }
 
     /// What each stage is told for a run of `hook`.
@@ -246,8 +148,8 @@ impl Config {
             barrier,
             required: section.required.unwrap_or(false),
             deadline: section.deadline.map_or(DEADLINE, |deadline| deadline.0),
-            store: self.store(),
-            state_directory: self.state_directory.clone(),
+            store: self.user.store(),
+            state_directory: self.user.state_directory.clone(),
             team: self.team(hook)?,
         })
     }
@@ -257,24 +159,20 @@ impl Config {
     /// # Errors
     /// A `[cache]` that says too little.
     pub fn team(&self, hook: Hook) -> Result<Option<Team>, ConfigError> {
-        let team =
-            self.user.cache.team(self.store().redis.as_ref(), &self.attribution(hook), &self.environment);
-        team.map_err(|message| ConfigError::Inconsistent { path: self.user_path.clone(), message })
+        let UserConfig { file, path, environment, .. } = &self.user;
+        let team = file.cache.team(self.user.store().redis.as_ref(), &self.attribution(hook), environment);
+        team.map_err(|message| ConfigError::Inconsistent { path: path.clone(), message })
     }
 
     /// Whom a run of `hook` is charged to.
     #[must_use]
     pub fn attribution(&self, hook: Hook) -> Attribution {
-        let pipeline = attribution::pipeline(&self.environment);
+        let outside = self.user.attribution(hook.as_str());
         Attribution {
-            user: attribution::user(self.user.user.as_deref(), &self.environment),
             repository: self.name.clone(),
-            branch: self.branch.clone().or(pipeline.branch),
-            team: self.user.team.clone(),
-            hook: hook.as_str().to_owned(),
-            stage: pipeline.stage,
-            ci_run: pipeline.run,
+            branch: self.branch.clone().or(outside.branch),
             labels: self.labels.clone(),
+            ..outside
         }
     }
 
@@ -288,103 +186,15 @@ impl Config {
         names
     }
 
-    /// A tier as the user's file defines it.
+    /// The model that a history is priced for, whether or not it could be asked: the one that is
+    /// named, else the first tier of `hook`, if it is defined.
     ///
     /// # Errors
-    /// Why it cannot be asked.
-    pub fn endpoint(&self, tier: &str) -> Result<Endpoint, Unusable> {
-        let undefined = || Unusable::Undefined(self.user_path.clone());
-        let (model, provider) = self.tier(tier).ok_or_else(undefined)?;
-        let key = provider.api_key_env.as_ref().map(|variable| match self.environment.variable(variable) {
-            Some(value) => {
-                Ok(ApiKey { value: value.to_owned(), origin: format!("environment variable {variable}") })
-            }
-            None => Err(Unusable::KeyMissing(variable.clone())),
-        });
-        let endpoint = Endpoint { key: key.transpose()?, ..self.described(tier, model, provider) };
-        endpoint.check().map_err(Unusable::Refused)?;
-        Ok(endpoint)
-    }
-
-    fn tier(&self, tier: &str) -> Option<(&Tier, &Provider)> {
-        let model = self.user.tiers.get(tier)?;
-        Some((model, self.user.providers.get(&model.provider)?))
-    }
-
-    /// A model with its price, and without a key.
-    fn described(&self, tier: &str, model: &Tier, provider: &Provider) -> Endpoint {
-        let endpoint = Endpoint {
-            tier: tier.to_owned(),
-            provider: model.provider.clone(),
-            dialect: provider.dialect,
-            base_url: provider.base_url.clone(),
-            model: model.model.clone(),
-            key: None,
-            price: None,
-            counting: match self.user.limits.counting {
-                Counting::Learned => Endpoint::usual_counting(&provider.base_url),
-                Counting::Strict => estimate::Counting::Strict,
-            },
-            machine: format!("{}:{}", self.environment.host(), self.state_directory.display()),
-            gateway: provider.gateway,
-        };
-        let price = self.price(&endpoint).map(|price| Price { energy: self.energy(provider), ..price });
-        Endpoint { price, ..endpoint }
-    }
-
-    /// What the user's file says that a model costs; where it says nothing, nothing if what it is sent
-    /// stays on this machine, and else what the price lists have for exactly this model at exactly
-    /// this host.
-    fn price(&self, endpoint: &Endpoint) -> Option<Price> {
-        match self.user.prices.get(&format!("{}/{}", endpoint.provider, endpoint.model)) {
-            Some(price) => price.price().ok(),
-            None if endpoint.stays_here() => Some(Price::local()),
-            None => {
-                let host = Endpoint::host(&endpoint.base_url)?;
-                Some(self.prices.as_ref().ok()?.get(&host, &endpoint.model)?.price)
-            }
-        }
-    }
-
-    /// What an hour of a provider's electricity costs, where the user's file says it.
-    fn energy(&self, provider: &Provider) -> Option<PicoUsd> {
-        let (watts, tariff) = (provider.watts?, self.user.energy.usd_per_kwh?);
-        Some(PicoUsd::from_usd(watts.0 / 1000.0 * tariff.0))
-    }
-
-    /// The model that a history is priced for, whether or not it could be asked: a tier of the user's
-    /// file or a `provider/name`, and where none is named the first tier of `hook`.
-    ///
-    /// # Errors
-    /// A name that is neither.
+    /// See [`UserConfig::priced`].
     pub fn priced(&self, hook: Hook, named: Option<&str>) -> Result<Option<Endpoint>, ConfigError> {
-        let name = match named {
-            Some(name) => name,
-            None => match self.tiers(hook).first() {
-                Some(&tier) if self.user.tiers.contains_key(tier) => tier,
-                _ => return Ok(None),
-            },
-        };
-        if let Some((model, provider)) = self.tier(name) {
-            return Ok(Some(self.described(name, model, provider)));
-        }
-        let Some((provider, model)) = name.split_once('/') else {
-            let known = self.user.tiers.keys().chain(self.user.prices.keys());
-            let known: Vec<_> = known.map(String::as_str).collect();
-            let (name, path) = (name.to_owned(), self.user_path.clone());
-            return Err(ConfigError::UnknownModel { instead: instead(&name, &known), name, path });
-        };
-        let tier = Tier { provider: provider.to_owned(), model: model.to_owned(), premium: false };
-        let preview = Endpoint::preview();
-        Ok(Some(match self.user.providers.get(provider) {
-            Some(provider) => self.described(&preview.tier, &tier, provider),
-            None => Endpoint {
-                provider: tier.provider,
-                model: tier.model,
-                price: self.user.prices.get(name).and_then(|price| price.price().ok()),
-                ..preview
-            },
-        }))
+        let first =
+            || self.tiers(hook).first().copied().filter(|tier| self.user.file.tiers.contains_key(*tier));
+        named.or_else(first).map(|name| self.user.priced(name)).transpose()
     }
 
     /// The tiers that may be asked; or why nobody may be.
@@ -429,9 +239,9 @@ impl Config {
 
     /// A tier that is not there is an absence; one that must not be used is a mistake in the user's file.
     fn usable(&self, tier: &str) -> Result<Result<Endpoint, Unusable>, ConfigError> {
-        match self.endpoint(tier) {
+        match self.user.endpoint(tier) {
             Err(Unusable::Refused(error)) => Err(ConfigError::Inconsistent {
-                path: self.user_path.clone(),
+                path: self.user.path.clone(),
                 message: format!("tier `{tier}`: {error}"),
             }),
             other => Ok(other),
@@ -439,16 +249,12 @@ impl Config {
     }
 
     fn reach(&self, tier: &str) -> Reach {
-        let Some((model, provider)) = self.tier(tier) else { return Reach::default() };
-        let away = !self.described(tier, model, provider).stays_here();
-        Reach { is_defined: true, away, premium: model.premium }
-    }
-
-    /// The limits that the user's file sets to a run that belongs to no hook.
-    #[must_use]
-    pub fn limits_of_user(&self, attribution: &Attribution) -> Limits {
-        let ceilings = ceilings(&self.user.limits, None, attribution);
-        Limits::new(ceilings.into_iter().map(|ceiling| ceiling.limit).collect())
+        match (self.user.described(tier), self.user.file.tiers.get(tier)) {
+            (Some(endpoint), Some(model)) => {
+                Reach { egress: Some(endpoint.egress()), premium: model.premium }
+            }
+            _ => Reach::default(),
+        }
     }
 
     /// The limits in force for a run of `hook`, and what sets each of them.
@@ -458,15 +264,9 @@ impl Config {
         let asked = match (limit(&self.local_hooks), limit(&self.repository.hooks)) {
             (Some(tokens), _) => (tokens, LOCAL_FILE),
             (None, Some(tokens)) => (tokens, REPOSITORY_FILE),
-            (None, None) => (TOKEN_LIMIT, "built in"),
+            (None, None) => USUAL_LIMIT,
         };
-        ceilings(&self.user.limits, Some(asked), &self.attribution(hook))
-    }
-
-    /// Where reservations and the ledger are kept.
-    #[must_use]
-    pub fn store(&self) -> Place {
-        Place { directory: self.state_directory.clone(), redis: self.redis.clone() }
+        self.user.ceilings(Some(asked), &self.attribution(hook))
     }
 
     /// The rules of every hook, bundled and the repository's own, as the files change them;
@@ -533,27 +333,28 @@ impl Config {
 }
 
 impl Reach {
-    /// Where it goes farther than one of the `earlier` tiers.
+    /// Where it goes farther than one of the `earlier` tiers, or may.
     fn step_up(self, earlier: &[Self]) -> Option<Unusable> {
         let is_above = |below: fn(&Self) -> bool, what, not| {
-            let is_undefined = |it: &Self| !it.is_defined;
+            let is_undefined = |it: &Self| it.egress.is_none();
             let before = if earlier.iter().any(is_undefined) { "is not defined" } else { not };
             earlier.iter().any(below).then_some(Unusable::StepsUp(what, before))
         };
         let dearer = || self.premium.then(|| is_above(|it| !it.premium, "is premium", "is not"));
-        let farther =
-            || self.away.then(|| is_above(|it| !it.away, "would send code off this machine", "would not"));
+        let farther = || {
+            let what = match self.egress {
+                Some(Egress::Leaves) => "would send code off this machine",
+                Some(Egress::MayLeave) => {
+                    "may send code off this machine, since its provider wants a key and does not say gateway = false"
+                }
+                Some(Egress::Stays) | None => return None,
+            };
+            let stays = |it: &Self| it.egress == Some(Egress::Stays);
+            let not = if earlier.iter().any(stays) { "would not" } else { "might not" };
+            Some(is_above(|it| it.egress != Some(Egress::Leaves), what, not))
+        };
         dearer().flatten().or_else(|| farther().flatten())
     }
-}
-
-/// What a run is to say: of labels, and of a list of prices that is damaged, without which prices are
-/// unknown.
-fn notes(labels: Option<String>, prices: &Result<Prices, TableError>) -> Vec<String> {
-    labels
-        .into_iter()
-        .chain(prices.as_ref().err().map(|error| format!("prices are unknown: {error}")))
-        .collect()
 }
 
 /// The globs of a key.
@@ -580,3 +381,5 @@ fn tiers(section: &HookSection) -> Vec<&str> {
 mod consent_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tier_tests;

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::ConfigError;
 use super::file::{Ceilings, Failover, RepositoryFile};
-use super::resolve::{DEADLINE, TOKEN_LIMIT};
+use super::resolve::{DEADLINE, USUAL_LIMIT};
 use crate::cli::Hook;
 use crate::payload::policy::{Answerer, Kind};
 use crate::tokens::Grouped;
@@ -62,7 +62,7 @@ impl Capabilities {
             let steps_up = section.failover == Some(Failover::Any) && tiers.len() > 1;
             let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
             // Where the user has said how much a run may take, that counts: see `ceilings`.
-            let raised = |limit: &u64| *limit > TOKEN_LIMIT && own.hook_tokens.is_none();
+            let raised = |limit: &u64| *limit > USUAL_LIMIT.0 && own.hook_tokens.is_none();
             let deadline = section.deadline.map(|deadline| deadline.0).filter(|it| *it > DEADLINE);
             let asked = HookCapabilities {
                 deadline_ms: deadline.filter(|_| !is_mute).map(|it| it.as_millis() as u64),
@@ -123,7 +123,7 @@ impl Capabilities {
                 ));
             }
             if let Some(tokens) = asked.token_limit {
-                let (tokens, usual) = (Grouped(tokens), Grouped(TOKEN_LIMIT));
+                let (tokens, usual) = (Grouped(tokens), Grouped(USUAL_LIMIT.0));
                 lines.push(format!("{hook}: spend up to {tokens} tokens in one run; {usual} are usual"));
             }
             if let Some(deadline) = asked.deadline_ms {

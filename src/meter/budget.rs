@@ -3,8 +3,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use super::calendar::since_epoch;
 use super::denial::Denial;
 use super::price::Price;
 use super::spool::Spool;
@@ -522,8 +523,7 @@ fn random_id() -> String {
 }
 
 fn system_clock() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    since_epoch(SystemTime::now())
 }
 
 #[cfg(test)]

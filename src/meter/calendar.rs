@@ -1,8 +1,17 @@
 //! Days and months in UTC, as windows and reports count them. Times are ms since the epoch.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+/// A time of the system in ms since the epoch; 0 for one before it.
+#[must_use]
+pub fn since_epoch(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// The UTC day and month of `time`, as `2026-11-23` and `2026-11`.
 #[must_use]
@@ -18,11 +27,14 @@ pub(super) fn resets(time: u64) -> (Option<u64>, Option<u64>) {
     (today.tomorrow().ok().map(start), today.last_of_month().tomorrow().ok().map(start))
 }
 
-/// When a UTC day begins; 0 for days before the epoch.
+/// When a UTC day begins; 0 for days before the epoch, and the end of time for a day that no clock shows.
 #[must_use]
 pub fn start(day: Date) -> u64 {
-    let midnight = day.to_zoned_datetime(TimeZone::UTC).ok();
-    midnight.and_then(|midnight| u64::try_from(midnight.timestamp().as_millisecond()).ok()).unwrap_or(0)
+    match day.to_zoned_datetime(TimeZone::UTC) {
+        Ok(midnight) => u64::try_from(midnight.timestamp().as_millisecond()).unwrap_or(0),
+        Err(_) if day < Date::constant(1970, 1, 1) => 0,
+        Err(_) => u64::MAX,
+    }
 }
 
 /// `time` as RFC 3339 has it, in UTC and to the second: `2026-11-23T22:40:05Z`.
@@ -59,5 +71,7 @@ mod tests {
         assert_eq!(window_ids(0).0, "1970-01-01");
         assert_eq!(window_ids(u64::MAX).0, "9999-12-30");
         assert_eq!(resets(u64::MAX).1, None);
+        assert_eq!([start(Date::MIN), start(Date::MAX)], [0, u64::MAX]);
+        assert_eq!(start(Date::constant(1969, 12, 31)), 0);
     }
 }

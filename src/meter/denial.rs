@@ -71,7 +71,7 @@ impl fmt::Display for Denial {
             }
             Self::Unpriced => {
                 return f.write_str(
-                    "a limit in money is set, and the price of the model is unknown: give its price, or limit tokens alone",
+                    "a limit in money is set, and the price of the model is unknown: give its price, as `hookgate prices` says, or limit tokens alone",
                 );
             }
             Self::UnpricedBefore { window, scope, requests } => {

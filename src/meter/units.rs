@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::Attribution;
+use super::calendar::since_epoch;
 
 /// The file within the state directory: one JSON object a line.
 pub const FILE: &str = "units.jsonl";
@@ -73,7 +74,7 @@ pub fn record(
     rows: &[UnitRow<'_>],
     now: SystemTime,
 ) -> io::Result<()> {
-    let time = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let time = since_epoch(now);
     let mut text = Vec::new();
     for row in rows {
         let line = Line {
@@ -181,6 +182,8 @@ pub fn read(directory: &Path, mut take: impl FnMut(RecordedUnits)) -> io::Result
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use crate::meter::Attribution;
 /// The headers that say whom a request is charged to, for a provider that the user's file marks as
 /// `gateway = true`; none for any other.
 pub(super) fn headers(endpoint: &Endpoint, attribution: &Attribution) -> Vec<(String, String)> {
-    if !endpoint.gateway {
+    if endpoint.gateway != Some(true) {
         return Vec::new();
     }
     let Attribution { user, repository, branch, team, hook, stage, ci_run, labels } = attribution;
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_header_holds_whatever_a_name_does() {
-        let endpoint = Endpoint { gateway: true, ..endpoint(DIALECTS[0], "http://127.0.0.1:1") };
+        let endpoint = Endpoint { gateway: Some(true), ..endpoint(DIALECTS[0], "http://127.0.0.1:1") };
         let headers: Vec<_> = headers(&endpoint, &attribution())
             .into_iter()
             .map(|(name, value)| format!("{name}: {value}"))

@@ -5,7 +5,7 @@ pub(super) mod notice;
 use std::io::Read;
 use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Url, blocking, redirect, retry};
@@ -17,6 +17,7 @@ use super::reply::{self, Reply};
 use super::{Endpoint, EndpointError, gateway};
 use crate::meter::Attribution;
 use crate::meter::budget::Dispatched;
+use crate::meter::calendar::since_epoch;
 use crate::payload::Payload;
 
 pub use super::fault::AskError;
@@ -196,8 +197,7 @@ fn notice(response: blocking::Response, endpoint: &Endpoint, deadline: Instant) 
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let body = read(response, deadline).unwrap_or_default();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    let wall = since_epoch(SystemTime::now());
     Notice::read(status, header, &body, endpoint.dialect.complaint(&body), wall)
 }
 

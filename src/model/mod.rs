@@ -47,8 +47,21 @@ pub struct Endpoint {
     /// The machine that this runs on, told from others that share its store: an address on loopback
     /// is another server on each.
     pub machine: String,
-    /// Whether it is the user's own gateway, which is told whom each request is charged to.
-    pub gateway: bool,
+    /// Whether it is the user's own gateway, which is told whom each request is charged to; none where
+    /// the user's file does not say so of a server that wants a key, as gateways do.
+    pub gateway: Option<bool>,
+}
+
+/// Whether what an endpoint is sent leaves this machine, as far as the user's file tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Egress {
+    /// It does not.
+    Stays,
+    /// Nobody knows: its address is on this machine, it wants a key, and the file does not say whether
+    /// it is a gateway.
+    MayLeave,
+    /// It does.
+    Leaves,
 }
 
 /// Why nothing is sent to an address.
@@ -117,7 +130,7 @@ impl Endpoint {
             price: None,
             counting: Counting::Margin(OTHER_TOKENIZERS),
             machine: String::new(),
-            gateway: false,
+            gateway: Some(false),
         }
     }
 
@@ -171,18 +184,23 @@ impl Endpoint {
     }
 
     /// Whether its address is on this machine, so that no proxy stands between. Who listens there may
-    /// pass on what it is sent: see [`Self::stays_here`].
+    /// pass on what it is sent: see [`Self::egress`].
     #[must_use]
     pub fn is_local(&self) -> bool {
         http::Address::parse(&self.base_url).is_ok_and(|address| address.is_loopback())
     }
 
-    /// Whether nothing that it is sent leaves this machine, as far as the user's file tells: a gateway
-    /// relays, and so does Ollama what its cloud serves.
+    /// Whether what it is sent leaves this machine: a gateway relays, and so does Ollama what its cloud
+    /// serves. A server on this machine that wants a key is a gateway as often as not.
     #[must_use]
-    pub fn stays_here(&self) -> bool {
-        let relays = self.gateway || (self.dialect == Dialect::Ollama && is_of_ollamas_cloud(&self.model));
-        self.is_local() && !relays
+    pub fn egress(&self) -> Egress {
+        let is_of_cloud = self.dialect == Dialect::Ollama && is_of_ollamas_cloud(&self.model);
+        match self.gateway {
+            _ if !self.is_local() || is_of_cloud => Egress::Leaves,
+            Some(true) => Egress::Leaves,
+            Some(false) => Egress::Stays,
+            None => Egress::MayLeave,
+        }
     }
 
     /// Measured tokens to tokens that this endpoint may count: hookgate counts with the tokenizer of

@@ -18,7 +18,7 @@ pub(super) fn endpoint(dialect: Dialect, base_url: &str) -> Endpoint {
         price: None,
         counting: Endpoint::usual_counting(base_url),
         machine: String::new(),
-        gateway: false,
+        gateway: Some(false),
     }
 }
 

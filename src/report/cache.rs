@@ -91,8 +91,9 @@ fn write_text(out: &mut String, path: &Path, statistics: &Statistics, days: u64)
     }
     writeln!(
         out,
-        "\n{DIM}A hit is a change that comes again: amended, rebased, reformatted, pushed. New work cannot be one,\n\
-         so the share falls when more is new, and after a change of model, level or hookgate.{DIM:#}"
+        "\n{DIM}A hit is a change that comes again: amended, rebased, reformatted, pushed.\n\
+         New work cannot be one, so the share falls when more is new, and after a change\n\
+         of model, level or hookgate.{DIM:#}"
     )
 }
 
@@ -240,8 +241,9 @@ mod tests {
           2026-11-10  nothing looked up
           2026-11-17  ████████░░░░░░░░░░░░░░░░  33 %  1 of 3
 
-        A hit is a change that comes again: amended, rebased, reformatted, pushed. New work cannot be one,
-        so the share falls when more is new, and after a change of model, level or hookgate.
+        A hit is a change that comes again: amended, rebased, reformatted, pushed.
+        New work cannot be one, so the share falls when more is new, and after a change
+        of model, level or hookgate.
         ");
     }
 

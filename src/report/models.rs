@@ -32,8 +32,8 @@ pub struct Tier {
     pub dialect: &'static str,
     /// Where it is.
     pub base_url: String,
-    /// Whether it is on this machine.
-    pub local: bool,
+    /// Whether nothing that it is sent leaves this machine; none where the user's file does not tell.
+    pub local: Option<bool>,
     /// The environment variable that holds its key; none where it needs none.
     pub key_variable: Option<String>,
     /// Why it cannot be asked; none where it can.
@@ -42,8 +42,9 @@ pub struct Tier {
     pub price: Option<PricePerMillion>,
     /// Where the price comes from.
     pub price_source: String,
-    /// How its breaker stands: `closed`, `open`, or `probe` where it lets one request through.
-    pub breaker: &'static str,
+    /// How its breaker stands: `closed`, `open`, or `probe` where it lets one request through; none where
+    /// the store cannot tell.
+    pub breaker: Option<&'static str>,
     /// Why the breaker is open, and until when; none where it is closed.
     pub breaker_because: Option<String>,
     /// How its requests of the last [`DAYS`] went.
@@ -65,13 +66,13 @@ pub struct PricePerMillion {
     pub output_usd: f64,
 }
 
-/// How the requests to a model went.
+/// How the requests to a model went; nothing of it is known where the store cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
     /// Requests that were sent.
-    pub requests: u64,
+    pub requests: Option<u64>,
     /// Those of them that were answered.
-    pub answered: u64,
+    pub answered: Option<u64>,
     /// Milliseconds that half of the answered ones took at the most; none without any.
     pub latency_p50_ms: Option<u64>,
     /// Milliseconds that nineteen of twenty took at the most.
@@ -96,8 +97,8 @@ impl Requests {
             latencies.get(rank.checked_sub(1)?).copied()
         };
         Self {
-            requests,
-            answered: latencies.len() as u64,
+            requests: Some(requests),
+            answered: Some(latencies.len() as u64),
             latency_p50_ms: rank(50),
             latency_p95_ms: rank(95),
         }
@@ -301,19 +302,28 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
         None => "price unknown".to_owned(),
     };
     writeln!(out, "  {key}; {price}")?;
+    if tier.local.is_none() {
+        writeln!(out, "  {YELLOW}{MAY_LEAVE}{YELLOW:#}, since it wants a key: {}", unless(&tier.provider))?;
+    }
     if let Some(because) = &tier.breaker_because {
-        writeln!(out, "  {YELLOW}breaker {}{YELLOW:#}: {}", tier.breaker, one_line(because, 3 * WORDS))?;
+        writeln!(
+            out,
+            "  {YELLOW}breaker {}{YELLOW:#}: {}",
+            tier.breaker.unwrap_or("unknown"),
+            one_line(because, 3 * WORDS)
+        )?;
     }
-    let Requests { requests, answered, latency_p50_ms, latency_p95_ms } = tier.requests;
     let count = |count: u64, noun| Count(usize::try_from(count).unwrap_or(usize::MAX), noun);
-    write!(out, "  {} in {DAYS} days", count(requests, "request"))?;
-    if requests > 0 {
-        write!(out, ", {} answered", Grouped(answered))?;
+    if let Requests { requests: Some(requests), answered: Some(answered), .. } = tier.requests {
+        write!(out, "  {} in {DAYS} days", count(requests, "request"))?;
+        if requests > 0 {
+            write!(out, ", {} answered", Grouped(answered))?;
+        }
+        if let (Some(p50), Some(p95)) = (tier.requests.latency_p50_ms, tier.requests.latency_p95_ms) {
+            write!(out, ", in {} (p95 {})", duration(p50), duration(p95))?;
+        }
+        writeln!(out)?;
     }
-    if let (Some(p50), Some(p95)) = (latency_p50_ms, latency_p95_ms) {
-        write!(out, ", in {} (p95 {})", duration(p50), duration(p95))?;
-    }
-    writeln!(out)?;
     if let Some(error) = &tier.estimate_error {
         writeln!(
             out,
@@ -326,6 +336,19 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// What is said of a server on this machine that may be a gateway.
+const MAY_LEAVE: &str = "may send code off this machine";
+
+fn unless(provider: &str) -> String {
+    format!("gateway = false in [providers.{}] says that it does not", shown(provider))
+}
+
+/// What there is to say of a tier whose provider is on this machine, wants a key, and may be a gateway.
+#[must_use]
+pub fn may_leave(provider: &str) -> String {
+    format!("{MAY_LEAVE}, since it wants a key: {}", unless(provider))
 }
 
 /// Renders the tiers as one line of JSON.

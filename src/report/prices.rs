@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::table::Column;
 use super::text::{BOLD, DIM, YELLOW};
 use crate::meter::price::table::{Lint, Listed, Table};
-use crate::meter::price::{LongPrompt, Price, PriceSource};
+use crate::meter::price::{Price, PriceSource};
+use crate::text::one_line;
 use crate::tokens::{Count, Grouped, PicoUsd};
 
 /// The version of the JSON.
@@ -15,6 +17,9 @@ const VERSION: u32 = 1;
 
 /// Names that are shown of what was not believed, where not all are asked for.
 const SHOWN: usize = 10;
+
+/// Characters that are shown of a name.
+const WORDS: usize = 120;
 
 /// A tier of the user's and its price.
 #[derive(Clone, Debug)]
@@ -27,20 +32,19 @@ pub struct PricedTier {
     pub model: String,
     /// What it costs; none where that is unknown.
     pub price: Option<Price>,
+    /// Whether it would cost nothing, were its provider no gateway, which the user's file does not say.
+    pub may_be_free: bool,
     /// What is not believed of the list's price.
     pub suspect: Option<String>,
 }
 
-/// Renders for people what the tiers cost, by a list that is `old` days old where that is too many.
+/// Renders for people what the tiers cost, by a list that is `old` days old where that is too many; a
+/// table in at most `width` characters, where that is said.
 #[must_use]
-pub fn tiers(tiers: &[PricedTier], list: &Table, old: Option<i32>) -> String {
+pub fn tiers(tiers: &[PricedTier], list: &Table, old: Option<i32>, width: Option<usize>) -> String {
     let rows = tiers.iter().map(|priced| Row {
         names: [priced.tier.clone(), format!("{}/{}", priced.provider, priced.model)],
         price: priced.price,
-        source: match priced.price {
-            Some(price) => price.source.to_string(),
-            None => format!("name it in [prices.\"{}/{}\"] of your file", priced.provider, priced.model),
-        },
         suspect: priced.suspect.as_deref(),
     });
     let rows: Vec<_> = rows.collect();
@@ -48,27 +52,35 @@ pub fn tiers(tiers: &[PricedTier], list: &Table, old: Option<i32>) -> String {
         if rows.is_empty() {
             writeln!(out, "no tier is defined in your file; --all shows the whole list")?;
         } else {
-            table(out, ["tier", "model"], &rows)?;
+            table(out, ["tier", "model"], &rows, width)?;
+        }
+        for PricedTier { provider, model, may_be_free, .. } in tiers.iter().filter(|it| it.price.is_none()) {
+            let model = one_line(&format!("{provider}/{model}"), WORDS);
+            write!(out, "{YELLOW}note{YELLOW:#}: {model} has no price: give it in [prices.\"{model}\"]")?;
+            match may_be_free {
+                true => writeln!(out, ", or say gateway = false in [providers.{provider}]")?,
+                false => writeln!(out)?,
+            }
         }
         footer(out, list, old)
     })
 }
 
-/// Renders for people the prices of a list whose models' ids hold `only`.
+/// Renders for people the prices of a list whose models' ids hold `only`; a table in at most `width`
+/// characters, where that is said.
 #[must_use]
-pub fn list(list: &Table, only: Option<&str>, old: Option<i32>) -> String {
+pub fn list(list: &Table, only: Option<&str>, old: Option<i32>, width: Option<usize>) -> String {
     let rows = list.iter().filter(|(_, model, _)| only.is_none_or(|only| model.contains(only)));
     let rows = rows.map(|(host, model, Listed { price, suspect })| Row {
         names: [host.to_owned(), model.to_owned()],
         price: Some(*price),
-        source: price.source.to_string(),
         suspect: suspect.as_deref(),
     });
     let rows: Vec<_> = rows.collect();
     rendered(|out| {
         match only {
             Some(only) if rows.is_empty() => writeln!(out, "the list has no model like {only:?}")?,
-            _ => table(out, ["host", "model"], &rows)?,
+            _ => table(out, ["host", "model"], &rows, width)?,
         }
         footer(out, list, old)
     })
@@ -81,7 +93,7 @@ pub fn updated(list: &Table, lint: &Lint, path: &Path, verbose: bool) -> String 
         let prices = Count(list.iter().count(), "price");
         writeln!(out, "hookgate: {prices} of {}, kept in {}", list.date, path.display())?;
         for (what, names) in [
-            ("left out, since no price of it can be believed", &lint.dropped),
+            ("left out, without a price that can be believed", &lint.dropped),
             ("taken without a doubtful cache price", &lint.suspect),
         ] {
             let shown = if verbose { names.len() } else { SHOWN.min(names.len()) };
@@ -103,7 +115,6 @@ pub fn updated(list: &Table, lint: &Lint, path: &Path, verbose: bool) -> String 
 struct Row<'a> {
     names: [String; 2],
     price: Option<Price>,
-    source: String,
     suspect: Option<&'a str>,
 }
 
@@ -114,48 +125,41 @@ fn rendered(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
     out
 }
 
-fn table(out: &mut String, titles: [&str; 2], rows: &[Row<'_>]) -> fmt::Result {
-    let width = |at: usize| {
-        let names = rows.iter().map(|row| row.names[at].chars().count());
-        names.chain([titles[at].len()]).max().unwrap_or(0)
-    };
-    let notes = |row: &Row<'_>| row.price.and_then(|price| price.long).map(|long| above(&long).len());
-    let (first, second) = (width(0), width(1).max(rows.iter().filter_map(notes).max().unwrap_or(0)));
-    let [one, two] = titles;
-    writeln!(
-        out,
-        "{BOLD}{one:first$}  {two:second$}  {:>8}  {:>8}  {:>8}  {:>8}{BOLD:#}  {DIM}USD per million tokens{DIM:#}",
-        "input", "cached", "write", "output"
-    )?;
-    for Row { names: [one, two], price, source, suspect } in rows {
-        write!(out, "{one:first$}  {two:second$}")?;
-        match price {
-            Some(price) => {
-                for price in [price.input, price.cached_input, price.cache_write, price.output] {
-                    write!(out, "  {:>8}", usd(price))?;
-                }
-            }
-            None => write!(out, "  {YELLOW}{:>8}{YELLOW:#}{:30}", "unknown", "")?,
-        }
-        writeln!(out, "  {DIM}{source}{DIM:#}")?;
+fn table(out: &mut String, titles: [&str; 2], rows: &[Row<'_>], width: Option<usize>) -> fmt::Result {
+    let columns = [
+        Column::Name(titles[0]),
+        Column::Name(titles[1]),
+        Column::Figures("input"),
+        Column::Optional("cached"),
+        Column::Optional("write"),
+        Column::Figures("output"),
+        Column::Rest("from"),
+    ];
+    let mut lines = Vec::new();
+    for Row { names, price, .. } in rows {
+        let [one, two] = names.each_ref().map(|name| one_line(name, WORDS));
+        let figure = |rate: fn(&Price) -> PicoUsd| {
+            price.as_ref().map_or_else(|| "?".to_owned(), |price| usd(rate(price)).to_string())
+        };
+        let (input, cached) = (figure(|it| it.input), figure(|it| it.cached_input));
+        let (write, output) = (figure(|it| it.cache_write), figure(|it| it.output));
+        lines.push(vec![one, two, input, cached, write, output, PriceSource::of(price.as_ref())]);
         if let Some(long) = price.and_then(|price| price.long) {
-            let (input, output) = (usd(long.input), usd(long.output));
-            let note = above(&long);
-            writeln!(
-                out,
-                "{:first$}  {DIM}{note:second$}  {input:>8}  {:8}  {:8}  {output:>8}{DIM:#}",
-                "", "", ""
-            )?;
+            let note = format!("  above {} tokens", Grouped(long.above));
+            let (input, output) = (usd(long.input).to_string(), usd(long.output).to_string());
+            let none = String::new;
+            lines.push(vec![none(), note, input, none(), none(), output, none()]);
         }
+    }
+    writeln!(out, "{BOLD}prices{BOLD:#} in USD per million tokens")?;
+    super::table::table(out, &columns, &lines, None, width);
+    for Row { names: [one, two], suspect, .. } in rows {
         if let Some(suspect) = suspect {
-            writeln!(out, "{:first$}  {YELLOW}not believed:{YELLOW:#} {suspect}", "")?;
+            let name = one_line(&format!("{one} {two}"), WORDS);
+            writeln!(out, "{YELLOW}not believed{YELLOW:#} of {name}: {suspect}")?;
         }
     }
     Ok(())
-}
-
-fn above(long: &LongPrompt) -> String {
-    format!("prompts above {} tokens", Grouped(long.above))
 }
 
 fn footer(out: &mut String, list: &Table, old: Option<i32>) -> fmt::Result {
@@ -261,6 +265,7 @@ mod tests {
             provider: provider.to_owned(),
             model: model.to_owned(),
             price,
+            may_be_free: tier == "relay",
             suspect: None,
         };
         let of = |host, model| Some(table.get(host, model).unwrap().price);
@@ -272,21 +277,49 @@ mod tests {
             tier("cheap", "anthropic", "claude-haiku-5-5", of("api.anthropic.com", "claude-haiku-5-5")),
             odd,
             tier("else", "somewhere", "x", None),
+            tier("relay", "proxy", "y", None),
         ]
+    }
+
+    fn shown(width: Option<usize>) -> String {
+        let text = tiers(&priced(), Table::embedded(), Some(94), width);
+        anstream::adapter::strip_str(&text).to_string()
     }
 
     #[test]
     fn people_read_this() {
-        let text = tiers(&priced(), Table::embedded(), Some(94));
-        let text = anstream::adapter::strip_str(&text).to_string();
-        insta::assert_snapshot!(text, @r#"
-        tier   model                            input    cached     write    output  USD per million tokens
-        local  ollama/qwen2.5-coder:7b              0         0         0         0  local
-        cheap  anthropic/claude-haiku-5-5         0.1      0.01     0.125       0.5  embedded 2026-11-12
-               prompts above 100,000 tokens       0.5                           2.5
-        odd    corp/m                             2.5       2.5       2.5        10  user
-               not believed: the price `cache_write` (60) is not between `input` (2.5) and twice that
-        else   somewhere/x                    unknown                                name it in [prices."somewhere/x"] of your file
+        insta::assert_snapshot!(shown(None), @r#"
+        prices in USD per million tokens
+        tier   model                       input  cached  write  output  from
+        local  ollama/qwen2.5-coder:7b         0       0      0       0  local
+        cheap  anthropic/claude-haiku-5-5    0.1    0.01  0.125     0.5  embedded 2026-11-12
+                 above 100,000 tokens        0.5                    2.5
+        odd    corp/m                        2.5     2.5    2.5      10  user
+        else   somewhere/x                     ?       ?      ?       ?  unknown
+        relay  proxy/y                         ?       ?      ?       ?  unknown
+        not believed of odd corp/m: the price `cache_write` (60) is not between `input` (2.5) and twice that
+        note: somewhere/x has no price: give it in [prices."somewhere/x"]
+        note: proxy/y has no price: give it in [prices."proxy/y"], or say gateway = false in [providers.proxy]
+
+        list of 2026-11-12: LiteLLM 1.109.1, model_prices_and_context_window.json
+        it is 94 days old; `hookgate prices update FILE` takes LiteLLM's model_prices_and_context_window.json of today
+        "#);
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_what_input_and_output_cost() {
+        insta::assert_snapshot!(shown(Some(50)), @r#"
+        prices in USD per million tokens
+        tier   model                       input  output
+        local  ollama/qwen2.5-coder:7b         0       0
+        cheap  anthropic/claude-haiku-5-5    0.1     0.5
+                 above 100,000 tokens        0.5     2.5
+        odd    corp/m                        2.5      10
+        else   somewhere/x                     ?       ?
+        relay  proxy/y                         ?       ?
+        not believed of odd corp/m: the price `cache_write` (60) is not between `input` (2.5) and twice that
+        note: somewhere/x has no price: give it in [prices."somewhere/x"]
+        note: proxy/y has no price: give it in [prices."proxy/y"], or say gateway = false in [providers.proxy]
 
         list of 2026-11-12: LiteLLM 1.109.1, model_prices_and_context_window.json
         it is 94 days old; `hookgate prices update FILE` takes LiteLLM's model_prices_and_context_window.json of today

@@ -252,3 +252,46 @@ fn doctor_names_what_was_probably_meant_otherwise() {
     );
     assert!(!said.all().contains("5ecret"), "{said:#?}");
 }
+
+#[test]
+fn wrong_arguments_of_the_meter_are_named_with_what_would_be_right() {
+    let repo = repo();
+    repo.write(
+        "words.json",
+        r#"{"gpt-5": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": "1"}}"#,
+    );
+    for (args, words) in [
+        (&["spend", "--by", "repositry"][..], "did you mean `repository`"),
+        (&["spend", "--by", "label:"], "label:NAME"),
+        (&["spend", "--since", "0d"], "30d, or a day, 2026-11-01"),
+        (&["spend", "--since", "2026-13-01"], "30d, or a day, 2026-11-01"),
+        (&["spend", "--until", "yesterday"], "expected a day, 2026-11-01"),
+        (&["spend", "--until", "2001-01-01"], "before the first day"),
+        (&["cache", "--since", "0"], "1..=36500"),
+        (&["models", "test", "nobody"], "no tier"),
+        (&["prices", "update"], "<FILE>"),
+        (&["prices", "update", "absent.json"], "failed to read"),
+        (&["prices", "update", "."], "failed to read"),
+        (&["prices", "update", "a.py"], "is no price list"),
+        (&["prices", "update", "words.json"], "`input_cost_per_token` is no number"),
+        (&["prices", "update", "words.json", "--date", "2026"], "expected a day, 2026-11-01"),
+        (&["store", "make"], "make"),
+    ] {
+        let message = refused(&repo, args);
+        assert!(message.contains(words), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn what_concerns_no_repository_needs_none() {
+    let repo = Repo::empty();
+    // Nor does one whose file is wrong stand in the way.
+    repo.write("hookgate.toml", "[hooks\n");
+    let elsewhere = repo.beside("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    for args in [&["spend"][..], &["cache"], &["cache", "--clear"], &["models"], &["prices"], &["store"]] {
+        repo.hookgate(args).expect(0);
+        let said = repo.command_in(env!("CARGO_BIN_EXE_hookgate"), &elsewhere).args(args).output().unwrap();
+        assert_eq!(said.status.code(), Some(0), "{args:?}: {said:?}");
+    }
+}

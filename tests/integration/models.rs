@@ -121,3 +121,28 @@ fn what_is_found_can_be_used_at_once() {
     let again = outside(&repo, &["models", "detect", "--port", &port]).expect(0).stdout;
     assert!(again.contains("nothing of it is new"), "{again}");
 }
+
+#[test]
+fn what_the_ledger_cannot_tell_of_a_tier_is_no_zero() {
+    let repo = Repo::empty();
+    repo.configure_user(
+        "[providers.here]\ndialect = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n\
+         [tiers.local]\nprovider = \"here\"\nmodel = \"m\"\n",
+    );
+    let tier = || json_of(&repo, &["models", "list"], 0)["tiers"][0].clone();
+    let before = tier();
+    assert_eq!((&before["requests"], &before["breaker"]), (&0.into(), &"closed".into()));
+    let ledger =
+        json_of(&repo, &["cache"], 0)["file"].as_str().unwrap().replace("reviews.sqlite3", "ledger.sqlite");
+    let ledger = std::path::Path::new(&ledger);
+    assert!(!ledger.exists(), "a list makes no ledger");
+    std::fs::create_dir_all(ledger.parent().unwrap()).unwrap();
+    std::fs::write(ledger, "no ledger at all").unwrap();
+    let after = tier();
+    assert_eq!(
+        (&after["requests"], &after["answered"], &after["breaker"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
+    let said = outside(&repo, &["models"]).expect(0).stdout;
+    assert!(said.contains("not known") && !said.contains("0 requests"), "{said}");
+}

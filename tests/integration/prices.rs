@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::provider::{Provider, Received, Reply};
-use crate::harness::repo::Repo;
+use crate::harness::repo::{Repo, Said};
 
 fn repo(user: &str) -> Repo {
     let repo = Repo::with(&[("a.py", "def f(a, b):\n    return a + b\n")]);
@@ -51,6 +51,36 @@ fn a_model_without_a_price_is_not_asked_where_money_is_limited() {
     let report = repo(&user).hookgate(["dry-run", "--format", "json"]).expect(0).json();
     assert_eq!(report["totals"]["cost_usd"], json!(null));
     assert_eq!(report["totals"]["price_source"], "unknown");
+}
+
+#[test]
+fn a_server_here_that_wants_a_key_is_free_only_on_the_users_word() {
+    let provider = Provider::always(Reply::nothing());
+    let user = tier(&provider.base_url(), "m").replace("[tiers]", "api_key_env = \"TEST_KEY\"\n[tiers]");
+    let limited = format!("{user}[limits]\nmonth_usd = 5\n");
+    let repo = repo(&limited);
+    let keyed = |args: &[&str]| {
+        let mut command = repo.command(env!("CARGO_BIN_EXE_hookgate"));
+        Said::from(command.args(args).env("TEST_KEY", "key-0123456789").output().unwrap())
+    };
+    let said = keyed(&["run", "pre-commit"]).expect(0).stdout;
+    assert!(said.contains("[unpriced]") && said.contains("`hookgate prices`"), "{said}");
+    assert!(provider.requests().is_empty());
+    let line = "gateway = false in [providers.there]";
+    for command in ["doctor", "models", "prices"] {
+        let said = keyed(&[command]).expect(0).stdout;
+        assert!(said.contains(line), "{command}: {said}");
+    }
+    let listed = keyed(&["models", "--format", "json"]).expect(0).json();
+    assert_eq!((&listed["tiers"][0]["local"], &listed["tiers"][0]["price"]), (&json!(null), &json!(null)));
+
+    repo.configure_user(&limited.replace("[tiers]", "gateway = false\n[tiers]"));
+    let report = keyed(&["run", "pre-commit", "--format", "json"]).expect(0).json();
+    assert_eq!((&report["totals"]["price_source"], provider.requests().len()), (&json!("local"), 1));
+    for command in ["doctor", "models", "prices"] {
+        let said = keyed(&[command]).expect(0).stdout;
+        assert!(!said.contains("gateway"), "{command}: {said}");
+    }
 }
 
 #[test]

@@ -128,6 +128,22 @@ fn a_token_in_origins_address_goes_nowhere() {
 }
 
 #[test]
+fn a_preview_says_of_labels_what_a_run_says() {
+    let repo = Repo::with(&[("a.py", &module(1))]);
+    let labels = |kind: &str| -> String {
+        let labels = (0..9).map(|n| format!("{kind}-{n} = \"x\"\n"));
+        std::iter::once("[labels]\n".to_owned()).chain(labels).collect()
+    };
+    repo.configure_user(&labels("mine"));
+    repo.write("hookgate.toml", labels("theirs"));
+    repo.stage("a.py", module(2));
+    for command in [["run", "pre-commit"], ["dry-run", "pre-commit"]] {
+        let said = repo.hookgate(command).expect(0).all();
+        assert!(said.contains("`theirs-7`, `theirs-8` left out"), "{command:?}: {said}");
+    }
+}
+
+#[test]
 fn another_reader_of_csv_reads_the_same() {
     let provider = Provider::always(Reply::nothing());
     let repo = repo(&provider, "");

@@ -29,7 +29,7 @@ fn consent_is_to_exactly_what_is_asked_for() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        for entry in fs::read_dir(config.state_directory.join("consent")).unwrap() {
+        for entry in fs::read_dir(config.user.state_directory.join("consent")).unwrap() {
             assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::meter::price::PriceSource;
+use crate::meter::price::Price;
 use crate::meter::{Unit, Window};
 use crate::tokens::PicoUsd;
 use std::collections::HashMap;
@@ -162,7 +162,7 @@ output = 10
 #[test]
 fn without_files_the_defaults_hold_and_no_model_is_asked() {
     let options = Place::new(None).load().unwrap().options(Hook::PrePush).unwrap();
-    assert_eq!(options.limits.tokens(Window::Hook), Some(TOKEN_LIMIT));
+    assert_eq!(options.limits.tokens(Window::Hook), Some(USUAL_LIMIT.0));
     assert_eq!(options.limits.iter().count(), 1);
     assert_eq!(options.deadline, DEADLINE);
     assert_eq!(options.attribution.branch.as_deref(), Some("main"));
@@ -214,7 +214,7 @@ fn a_tier_is_passed_over_without_its_key_and_asked_with_it() {
     assert_eq!(tier(&place), "local");
     place.set("KEY_OF_TEST", "k");
     assert_eq!(tier(&place), "remote");
-    let price = place.load().unwrap().endpoint("remote").unwrap().price.unwrap();
+    let price = place.load().unwrap().user.endpoint("remote").unwrap().price.unwrap();
     // 1.25 USD per million tokens are 1,250,000 pico-USD a token; cached input costs as much.
     assert_eq!((price.input.0, price.cached_input.0, price.output.0), (1_250_000, 1_250_000, 10_000_000));
 }
@@ -239,73 +239,6 @@ fn who_answers_is_read_and_to_send_more_needs_consent() {
 
     let wrong = complaint("[review]\ntest = \"model\"\n");
     assert!(wrong.contains("did you mean `tests`"), "{wrong}");
-}
-
-const THREE: &str = r#"
-[providers.here]
-dialect = "ollama"
-base_url = "http://127.0.0.1:11434"
-[providers.away]
-dialect = "openai"
-base_url = "https://models.example.org/v1"
-[providers.keyed]
-dialect = "openai"
-base_url = "https://keyed.example.org/v1"
-api_key_env = "KEY_OF_TEST"
-[providers.own]
-dialect = "openai"
-base_url = "http://localhost:4000/v1"
-gateway = true
-[tiers]
-local = { provider = "here", model = "m" }
-big = { provider = "here", model = "b", premium = true }
-remote = { provider = "away", model = "n" }
-dear = { provider = "away", model = "d", premium = true }
-keyed = { provider = "keyed", model = "k" }
-relay = { provider = "own", model = "r" }
-cloud = { provider = "here", model = "gpt-oss:120b-cloud" }
-"#;
-
-/// The tiers that a hook asks, and those that it passes over with the reason.
-fn asked(section: &str) -> (Vec<String>, Vec<String>) {
-    let text = format!("[hooks.pre-commit]\n{section}\n");
-    let config = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text).load().unwrap();
-    let tiers = config.options(Hook::PreCommit).unwrap().tiers;
-    let path = config.user_path.display().to_string();
-    let skipped = tiers.skipped.iter().map(|it| format!("{} {}", it.tier, it.because.replace(&path, "…")));
-    (tiers.asked.iter().map(|endpoint| endpoint.tier.clone()).collect(), skipped.collect())
-}
-
-#[test]
-fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
-    let cases = [
-        (&["local", "remote"][..], &["local"][..], &["local", "remote"][..]),
-        (&["remote", "local"], &["remote", "local"], &["remote", "local"]),
-        (&["remote", "local", "remote"], &["remote", "local"], &["remote", "local"]),
-        (&["remote", "dear", "local", "big"], &["remote", "local"], &["remote", "dear", "local", "big"]),
-        (&["dear", "remote", "local"], &["dear", "remote", "local"], &["dear", "remote", "local"]),
-        (&["dear", "big"], &["dear", "big"], &["dear", "big"]),
-        // To be dear is one thing, and to be elsewhere another.
-        (&["big", "remote"], &["big"], &["big", "remote"]),
-        (&["big", "dear", "local"], &["big", "local"], &["big", "dear", "local"]),
-        // At an address of this machine, and not on it.
-        (&["local", "relay"], &["local"], &["local", "relay"]),
-        (&["local", "cloud"], &["local"], &["local", "cloud"]),
-        (&["remote", "cloud", "relay"], &["remote", "cloud", "relay"], &["remote", "cloud", "relay"]),
-        // What is not there might have been meant to be on this machine.
-        (&["gone", "local", "remote"], &["local"], &["local", "remote"]),
-        (&["gone", "remote"], &[], &["remote"]),
-        (&["remote", "gone", "keyed"], &["remote"], &["remote"]),
-        // What lacks its key is known not to be.
-        (&["keyed", "remote"], &["remote"], &["remote"]),
-    ];
-    for (tiers, same, any) in cases {
-        assert_eq!(asked(&format!("tiers = {tiers:?}")).0, same, "{tiers:?}");
-        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"same\"")).0, same, "{tiers:?}");
-        assert_eq!(asked(&format!("tiers = {tiers:?}\nfailover = \"any\"")).0, any, "{tiers:?}");
-        let none = asked(&format!("tiers = {tiers:?}\nfailover = \"none\"")).0;
-        assert!(none.len() <= 1 && none.iter().all(|tier| tier == tiers[0]), "{tiers:?}: {none:?}");
-    }
 }
 
 #[test]
@@ -337,47 +270,6 @@ fn names_that_a_terminal_would_obey_are_no_names() {
     }
     let fits = format!("[hooks.pre-commit]\ntiers = [\"A.b_c-9\", \"{}\"]\n", &long[1..]);
     assert!(Place::new(None).with(REPOSITORY_FILE, &fits).load().is_ok());
-}
-
-#[test]
-fn only_what_stays_on_this_machine_is_free_without_a_word() {
-    let config = Place::new(Some(THREE)).load().unwrap();
-    let source = |tier: &str| PriceSource::of(config.endpoint(tier).unwrap().price.as_ref());
-    assert_eq!(["local", "big"].map(source), ["local", "local"]);
-    assert_eq!(["relay", "cloud", "remote"].map(source), ["unknown", "unknown", "unknown"]);
-    let priced = format!("{THREE}\n[prices.\"own/r\"]\ninput = 1\noutput = 2\n");
-    let config = Place::new(Some(&priced)).load().unwrap();
-    assert_eq!(PriceSource::of(config.endpoint("relay").unwrap().price.as_ref()), "user");
-}
-
-#[test]
-fn a_tier_that_is_passed_over_says_why() {
-    let skipped = asked("tiers = [\"gone\", \"keyed\", \"local\", \"remote\", \"big\"]").1;
-    insta::assert_snapshot!(skipped.join("\n"), @r#"
-    gone is not defined in …
-    keyed needs a key in the environment variable KEY_OF_TEST, which is not set
-    remote would send code off this machine, and a tier before it is not defined: failover = "any" in the hook's section allows it
-    big is premium, and a tier before it is not defined: failover = "any" in the hook's section allows it
-    "#);
-    let skipped = asked("tiers = [\"remote\", \"dear\"]\nescalate = \"nowhere\"").1;
-    insta::assert_snapshot!(skipped.join("\n"), @r#"
-    dear is premium, and a tier before it is not: failover = "any" in the hook's section allows it
-    nowhere is not defined in …
-    "#);
-}
-
-#[test]
-fn doubts_go_where_the_hook_says_and_nowhere_else() {
-    let options = |section: &str| {
-        let text = format!("[hooks.pre-commit]\n{section}\n");
-        let place = Place::new(Some(THREE)).with(REPOSITORY_FILE, &text);
-        place.load().unwrap().options(Hook::PreCommit).unwrap().tiers
-    };
-    assert!(options("tiers = [\"local\", \"dear\"]\nfailover = \"any\"").escalation.is_none());
-    let tiers = options("escalate = \"dear\"");
-    assert_eq!(tiers.escalation.unwrap().tier, "dear", "whatever it costs: it is named");
-    assert_eq!(tiers.asked.len(), 1, "and asked about nothing else");
-    assert!(options("tiers = []\nescalate = \"dear\"").escalation.is_none(), "rules only");
 }
 
 #[test]
@@ -458,7 +350,7 @@ fn an_address_that_holds_a_secret_is_refused_where_it_is_read() {
     ] {
         let text = format!("[providers.unused]\ndialect = \"openai\"\nbase_url = {base_url:?}\n");
         let place = Place::new(Some(&text));
-        let of_user = Config::of_user(&place.environment).unwrap_err().to_string();
+        let of_user = UserConfig::load(&place.environment).unwrap_err().to_string();
         for complaint in [place.complaint(), of_user] {
             assert!(complaint.contains("[providers.unused]: base_url"), "{complaint}");
             assert!(!complaint.contains("SECRET"), "{complaint}");
@@ -487,9 +379,16 @@ fn a_gateway_is_named_in_the_users_file_alone() {
     let provider = "[providers.a]\ndialect = \"openai\"\nbase_url = \"https://a.example.org\"\n";
     let tier = "[tiers]\nlocal = { provider = \"a\", model = \"m\" }\n";
     let is_gateway = |key: &str| {
-        Place::new(Some(&format!("{provider}{key}{tier}"))).load().unwrap().endpoint("local").unwrap().gateway
+        Place::new(Some(&format!("{provider}{key}{tier}")))
+            .load()
+            .unwrap()
+            .user
+            .endpoint("local")
+            .unwrap()
+            .gateway
     };
-    assert!(is_gateway("gateway = true\n") && !is_gateway(""));
+    assert_eq!(is_gateway("gateway = true\n"), Some(true));
+    assert_eq!([is_gateway("gateway = false\n"), is_gateway("")], [Some(false); 2]);
     assert!(
         complaint("gateway = true\n").contains("`gateway` is forbidden here"),
         "{}",

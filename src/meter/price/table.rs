@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{LongPrompt, Price, PriceError, PriceSource, litellm};
+use crate::meter::calendar::{date, since_epoch};
 use crate::meter::make_private;
 use crate::text::{is_unprintable, one_line};
-use crate::tokens::PicoUsd;
+use crate::tokens::{Count, PicoUsd};
 
 /// Characters of the longest id, and of what is shown of a list's own words.
 const WORDS: usize = 120;
@@ -82,11 +82,13 @@ pub enum TableError {
         /// What gave it away.
         why: String,
     },
-    /// It says nothing about any model that hookgate could ask.
-    #[error("{path} prices no model of a provider that hookgate knows", path = path.display())]
+    /// It says nothing about any model that hookgate could ask, or nothing that can be believed.
+    #[error("nothing in {path} can be used: {why}", path = path.display(), why = unusable(.left_out))]
     Empty {
         /// The file.
         path: PathBuf,
+        /// What it has, with the reason why that is no price; see [`Lint::dropped`].
+        left_out: Vec<(String, String)>,
     },
     /// The list that `hookgate prices update` wrote is damaged.
     #[error(
@@ -99,6 +101,19 @@ pub enum TableError {
         /// What gave it away.
         why: String,
     },
+}
+
+/// Why a list without a price has none, with the first models that it names.
+fn unusable(left_out: &[(String, String)]) -> String {
+    const NAMED: usize = 3;
+    if left_out.is_empty() {
+        return "it prices no chat model of a provider that hookgate knows".to_owned();
+    }
+    let mut named: Vec<_> = left_out.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
+    if left_out.len() > NAMED {
+        named.push(format!("and {} more", left_out.len() - NAMED));
+    }
+    format!("no price of {} can be believed ({})", Count(left_out.len(), "model"), named.join("; "))
 }
 
 /// The form in which lists are kept.
@@ -218,10 +233,13 @@ impl Table {
                 None => modified(path)?,
             };
             let source = "LiteLLM model_prices_and_context_window.json".to_owned();
-            Self::believe(date, source, litellm::trim(models), PriceSource::Updated)
+            let (prices, left_out) = litellm::trim(models);
+            let (table, mut lint) = Self::believe(date, source, prices, PriceSource::Updated);
+            lint.dropped.extend(left_out.into_iter().map(|(name, why)| (one_line(&name, WORDS), why)));
+            (table, lint)
         };
         if table.prices.is_empty() {
-            return Err(TableError::Empty { path: path.to_owned() });
+            return Err(TableError::Empty { path: path.to_owned(), left_out: lint.dropped });
         }
         Ok((table, lint))
     }
@@ -351,8 +369,12 @@ impl Prices {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let parsed = Table::parse(&read(&path)?, PriceSource::Updated);
-        let (table, _) = parsed.map_err(|why| TableError::Damaged { path, why })?;
+        let damaged = |why| TableError::Damaged { path: path.clone(), why };
+        let text = read(&path).map_err(|error| match error {
+            TableError::NotAList { why, .. } => damaged(why),
+            error => error,
+        })?;
+        let (table, _) = Table::parse(&text, PriceSource::Updated).map_err(damaged)?;
         Ok(Self { updated: Some(table) })
     }
 
@@ -410,7 +432,12 @@ fn read(path: &Path) -> Result<String, TableError> {
     let failed = |source| TableError::File { action: "read", path: path.to_owned(), source };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
+    file.take(SIZE_LIMIT + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            TableError::NotAList { path: path.to_owned(), why: "it is not UTF-8 text".to_owned() }
+        }
+        _ => failed(error),
+    })?;
     if text.len() as u64 > SIZE_LIMIT {
         return Err(failed(io::Error::other(format!("it is larger than {} MiB", SIZE_LIMIT >> 20))));
     }
@@ -420,18 +447,11 @@ fn read(path: &Path) -> Result<String, TableError> {
 /// The UTC day on which a file was last changed.
 fn modified(path: &Path) -> Result<Date, TableError> {
     let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed.map(day).map_err(|source| TableError::File {
+    changed.map(|time| date(since_epoch(time))).map_err(|source| TableError::File {
         action: "find the date of",
         path: path.to_owned(),
         source,
     })
-}
-
-/// The UTC day of a time; the first of the calendar for one beyond it.
-#[must_use]
-pub fn day(time: SystemTime) -> Date {
-    let timestamp = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    jiff::tz::TimeZone::UTC.to_datetime(timestamp).date()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Time as a run lives it; tests bring one in which nobody waits.
 
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::meter::calendar::since_epoch;
 
 /// Tells the time, and lets it pass.
 pub(super) trait Clock {
@@ -24,8 +26,7 @@ impl Clock for SystemClock {
     }
 
     fn wall(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        since_epoch(SystemTime::now())
     }
 
     fn wait(&self, duration: Duration) {

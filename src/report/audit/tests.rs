@@ -95,7 +95,7 @@ fn people_see_where_the_lines_went_and_what_they_would_have_taken() {
     51 commits ask one, and take of a token limit: p50 900, p90 3,000, p95 4,200, mean 1,376
 
     limits                      token_limit  would have cut short
-      mean − 20 %                     1,100  19 of 51 commits  proposed: --apply writes it
+      mean − 20 %                     1,100  19 of 51 commits  --apply writes it
       p50                               900  25 of 51 commits
       p90                             3,000  5 of 51 commits
       p95                             4,200  2 of 51 commits
@@ -122,8 +122,8 @@ fn a_limit_that_sends_nothing_says_so() {
     }
     let text = plain(&audit, false);
     let said = "nothing would be sent: one request takes 1,150 before any code";
-    assert!(text.contains(&format!("19 of 51 commits  {said}\n")), "{text}");
-    assert!(text.contains(&format!("25 of 51 commits  {said}\n")), "{text}");
+    assert!(text.contains(&format!("19 of 51 commits\n    {said}\n")), "{text}");
+    assert!(text.contains(&format!("25 of 51 commits\n    {said}\n")), "{text}");
     assert!(!text.contains("--apply"), "the proposed limit cannot be written: {text}");
 }
 

@@ -172,10 +172,10 @@ fn limits(out: &mut String, audit: &Audit) -> fmt::Result {
                 let floor = Grouped(audit.one_request_tokens);
                 writeln!(
                     out,
-                    "  {YELLOW}nothing would be sent{YELLOW:#}: one request takes {floor} before any code"
+                    "\n    {YELLOW}nothing would be sent{YELLOW:#}: one request takes {floor} before any code"
                 )?;
             }
-            (0, None) => writeln!(out, "  {DIM}proposed: --apply writes it{DIM:#}")?,
+            (0, None) => writeln!(out, "  {DIM}--apply writes it{DIM:#}")?,
             _ => writeln!(out)?,
         }
     }

@@ -39,12 +39,12 @@ fn tier() -> Tier {
         model: "model-1".to_owned(),
         dialect: "openai",
         base_url: "https://api.example.org/v1".to_owned(),
-        local: false,
+        local: Some(false),
         key_variable: Some("ACME_KEY".to_owned()),
         problem: None,
         price: Some(PricePerMillion { input_usd: 0.25, output_usd: 2.0 }),
         price_source: "user".to_owned(),
-        breaker: "closed",
+        breaker: Some("closed"),
         breaker_because: None,
         requests: Requests::of([Some(300), None, Some(1200), Some(400)]),
         estimate_error: EstimateError::of(
@@ -59,17 +59,28 @@ fn people_read_their_tiers() {
         tier: "local".to_owned(),
         model: "qwen\u{1b}[31m".to_owned(),
         base_url: "http://127.0.0.1:11434".to_owned(),
-        local: true,
+        local: Some(true),
         key_variable: None,
         price: Some(PricePerMillion { input_usd: 0.0, output_usd: 0.0 }),
         problem: Some("needs a key".to_owned()),
-        breaker: "open",
+        breaker: Some("open"),
         breaker_because: Some("connection refused; asked again in 58 s".to_owned()),
-        requests: Requests::default(),
+        requests: Requests::of([]),
         estimate_error: None,
         ..tier()
     };
-    let text = plain(&tiers_text(&[open, tier()], Path::new("/h/config.toml"), &["no ledger".to_owned()]));
+    let relay = Tier {
+        tier: "relay".to_owned(),
+        provider: "proxy".to_owned(),
+        base_url: "http://localhost:4000/v1".to_owned(),
+        local: None,
+        price: None,
+        requests: Requests::of([]),
+        estimate_error: None,
+        ..tier()
+    };
+    let text =
+        plain(&tiers_text(&[open, tier(), relay], Path::new("/h/config.toml"), &["no ledger".to_owned()]));
     insta::assert_snapshot!(text, @r"
     local  qwen\u{1b}[31m of acme at http://127.0.0.1:11434
       cannot be asked: it needs a key
@@ -80,19 +91,24 @@ fn people_read_their_tiers() {
       key from ACME_KEY; $0.25 in, $2.00 out a million tokens (user)
       4 requests in 30 days, 3 answered, in 400 ms (p95 1.2 s)
       counts 7.5 % too high on average, p95 12.5 %, worst 12.5 % off (3 requests)
+    relay  model-1 of proxy at http://localhost:4000/v1
+      key from ACME_KEY; price unknown
+      may send code off this machine, since it wants a key: gateway = false in [providers.proxy] says that it does not
+      0 requests in 30 days
     note: no ledger
     ");
 }
 
 #[test]
 fn latencies_are_the_nearest_rank() {
-    assert_eq!(Requests::of([]), Requests::default());
+    let none = Requests::of([]);
+    assert_eq!((none.requests, none.answered, none.latency_p50_ms), (Some(0), Some(0), None));
     let hundred = Requests::of((1..=100).rev().map(Some));
     assert_eq!((hundred.latency_p50_ms, hundred.latency_p95_ms), (Some(50), Some(95)));
     let one = Requests::of([None, Some(7)]);
     assert_eq!(
         (one.requests, one.answered, one.latency_p50_ms, one.latency_p95_ms),
-        (2, 1, Some(7), Some(7))
+        (Some(2), Some(1), Some(7), Some(7))
     );
 }
 

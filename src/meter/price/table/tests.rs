@@ -158,6 +158,11 @@ fn litellms_list_is_trimmed_and_believed() {
         "openrouter/x/free": {"litellm_provider": "openrouter", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0},
         "gpt-slip": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.5, "output_cost_per_token": 6},
         "gpt-unpriced": {"litellm_provider": "openai", "mode": "chat"},
+        "gpt-words": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": "1.5e-06", "output_cost_per_token": 6e-06},
+        "gpt-long-words": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.5e-06, "output_cost_per_token": 6e-06,
+            "input_cost_per_token_above_200k_tokens": "3e-06"},
+        "claude-words": {"litellm_provider": "anthropic", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 5e-06,
+            "cache_read_input_token_cost": 1e-07, "cache_creation_input_token_cost": "1.25e-06"},
         "text-embedding-3-small": {"litellm_provider": "openai", "mode": "embedding", "input_cost_per_token": 2e-08, "output_cost_per_token": 0},
         "azure/gpt-5": {"litellm_provider": "azure", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-05}
     }"#;
@@ -169,14 +174,25 @@ fn litellms_list_is_trimmed_and_believed() {
         [
             "api.anthropic.com/claude-haiku-4-5",
             "api.anthropic.com/claude-odd",
+            "api.anthropic.com/claude-words",
             "api.deepseek.com/deepseek-chat",
             "api.together.xyz/meta-llama/Llama-3.3-70B",
             "generativelanguage.googleapis.com/gemini-2.5-pro",
         ]
     );
     let dropped: Vec<_> = lint.dropped.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(dropped, ["api.openai.com/gpt-slip", "openrouter.ai/x/free"]);
-    assert_eq!(lint.suspect.len(), 1);
+    let openai = |model: &str| format!("api.openai.com/{model}");
+    let [slip, long, unpriced, words] =
+        ["gpt-slip", "gpt-long-words", "gpt-unpriced", "gpt-words"].map(openai);
+    assert_eq!(dropped, [slip, "openrouter.ai/x/free".to_owned(), long, unpriced, words]);
+    let reason = |at: usize| lint.dropped[at].1.as_str();
+    assert_eq!(reason(2), "its `input_cost_per_token_above_200k_tokens` is no number");
+    assert_eq!(reason(3), "it has no `input_cost_per_token`");
+    assert_eq!(reason(4), "its `input_cost_per_token` is no number");
+    let [(_, odd), (doubted, words)] = &lint.suspect[..] else { panic!("{lint:?}") };
+    assert!(odd.contains("`cache_write` (6)"), "{odd}");
+    assert_eq!(doubted, "api.anthropic.com/claude-words");
+    assert_eq!(words, "its `cache_creation_input_token_cost` is no number");
     let price = |host, model| table.get(host, model).unwrap().price;
     // What both lists have, they have alike.
     let haiku = price("api.anthropic.com", "claude-haiku-4-5");
@@ -189,7 +205,7 @@ fn litellms_list_is_trimmed_and_believed() {
 
     // Without a date, the day on which the file was last changed.
     let (dated, _) = Table::import(&path, None).unwrap();
-    assert_eq!(dated.date, day(SystemTime::now()));
+    assert_eq!(dated.date, date(since_epoch(std::time::SystemTime::now())));
 }
 
 #[test]
@@ -231,10 +247,23 @@ fn what_is_no_list_is_refused_with_what_to_do() {
     ] {
         assert!(refused(text).contains("is no price list"), "{text}: {}", refused(text));
     }
-    assert!(refused("{}").contains("prices no model"));
+    assert!(refused("{}").contains("prices no chat model"));
+    let words = |names: &[&str]| {
+        let model = serde_json::json!({"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": "1e-06"});
+        let models: BTreeMap<_, _> = names.iter().map(|name| (*name, &model)).collect();
+        refused(&serde_json::to_string(&models).unwrap())
+    };
+    let said = words(&["gpt-a", "gpt-b", "gpt-c", "gpt-d"]);
+    assert!(said.contains("no price of 4 models can be believed") && said.contains("and 1 more"), "{said}");
+    assert!(said.contains("api.openai.com/gpt-a: its `input_cost_per_token` is no number"), "{said}");
+    assert!(!words(&["gpt\u{1b}[2J"]).contains('\u{1b}'));
     assert!(refused(r#"{"version":1,"date":"yesterday","source":"","prices":{}}"#).contains("yesterday"));
-    let damaged = Prices::load(directory.path()).unwrap_err().to_string();
-    assert!(damaged.contains("is damaged") && damaged.contains("--remove"), "{damaged}");
+    let damaged = || Prices::load(directory.path()).unwrap_err().to_string();
+    assert!(damaged().contains("is damaged") && damaged().contains("--remove"), "{}", damaged());
+    std::fs::write(&path, b"PK\x03\x04\xff").unwrap();
+    let said = Table::import(&path, None).unwrap_err().to_string();
+    assert!(said.contains("is no price list (it is not UTF-8 text)"), "{said}");
+    assert!(damaged().contains("is damaged (it is not UTF-8 text)"), "{}", damaged());
 }
 
 #[test]
