@@ -67,7 +67,7 @@ fn pair(budget: &Budget) -> Duration {
 /// One client alone, in a ledger with more and more rows of the month.
 pub(crate) fn growth(options: &Options) {
     if options.word("store").is_some_and(|store| store != "sqlite") {
-        println!("growth measures SQLite alone: a server keeps sums, which rows of the month do not change");
+        println!("growth measures SQLite alone: a server knows no months of rows");
         return;
     }
     println!("rows in the month | a pair of reserve and settle by one client: p50 / p99");

@@ -63,12 +63,13 @@ pub(super) fn execute(
     bounds.sort_by_key(|bound| bound.limit.window);
     let now = since_epoch(SystemTime::now());
     let limits = Limits::new(limits);
-    let standing = match Budget::existing(&user.store(), limits.clone(), attribution.clone())? {
-        Some(budget) => budget.standing()?,
-        None => Standing::unused(now, &limits, &attribution),
+    let place = user.store();
+    let (standing, waiting) = match Budget::existing(&place, limits.clone(), attribution.clone())? {
+        Some(budget) => (budget.standing()?, budget.waiting().cloned()),
+        None => (Standing::unused(now, &limits, &attribution), None),
     };
     let user_file = user.path;
-    let overview = Overview { attribution, now, standing, bounds, user_file, origins };
+    let overview = Overview { attribution, place, standing, waiting, bounds, user_file, origins };
     write(&overview, args.format, environment.columns, out)?;
     Ok(ExitStatus::Allowed)
 }

@@ -178,10 +178,17 @@ fn network(environment: &Environment, list: &mut List<'_>) -> io::Result<()> {
 /// Where reservations and the ledger are kept, and what that place promises.
 pub(super) fn ledger(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
     // No limit, since nothing is reserved: this opens the ledger and closes it.
-    let budget = Budget::open(&user.store(), Limits::default(), user.attribution("doctor"));
-    match budget.and_then(|budget| budget.about()) {
-        Ok(About { place, facts, warnings }) => {
+    let budget = Budget::open_to_read(&user.store(), Limits::default(), user.attribution("doctor"));
+    match budget.and_then(|budget| Ok((budget.about()?, budget.waiting().cloned()))) {
+        Ok((About { place, facts, warnings, refusal }, waiting)) => {
             list.ok("ledger", format_args!("{place}, {}", facts.join(", ")))?;
+            if let Some(refusal) = refusal {
+                list.fail("ledger", format_args!("no call can be made: {refusal}"))?;
+            }
+            if let Some(waiting) = waiting {
+                let because = &waiting.because;
+                list.warn("ledger", format_args!("{waiting} wait until it takes writes: {because}"))?;
+            }
             for warning in warnings {
                 list.warn("ledger", warning)?;
             }

@@ -35,6 +35,13 @@ pub(super) fn execute(
     let mut spend = Spend::new(by, period);
     if let Some(budget) = Budget::existing(&user.store(), Limits::default(), user.attribution("spend"))? {
         budget.ledger(period.since)?.iter().for_each(|row| spend.request(row));
+        spend.notes.extend(budget.waiting().map(|waiting| {
+            let because = &waiting.because;
+            format!(
+                "{waiting} wait for the ledger, and are billed once it takes them, or in full where it gave them up: \
+                 {because}"
+            )
+        }));
     }
     // What was avoided stands beside the bill, and a bill is worth having without it.
     let file = user.state_directory.join(units::FILE);

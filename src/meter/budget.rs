@@ -3,12 +3,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::calendar::since_epoch;
 use super::denial::Denial;
 use super::price::Price;
-use super::spool::Spool;
+use super::spool::{Spool, Waiting};
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
 use super::{Attribution, Limit, Limits, Scope, Unit, Window};
@@ -17,6 +17,10 @@ use crate::tokens::{PicoUsd, Usage, UsageSource};
 /// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
 /// and 30 seconds.
 const LEASE: Duration = Duration::from_secs(150);
+
+/// How long the store is waited for after the deadline of a run, in all: what was sent is to be settled
+/// then, and what it taught of its endpoint to be kept.
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// The name of a hook run, under which a store adds up what all its requests take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub struct Budget {
     taken: Mutex<RunTotals>,
     /// None in tests of a store alone.
     spool: Option<Spool>,
+    waiting: Option<Waiting>,
 }
 
 /// What one request may take at the most.
@@ -188,8 +193,8 @@ pub struct WindowState {
 }
 
 impl Budget {
-    /// [`open`](Self::open), to read what is there; none where nothing was ever held, and then nothing
-    /// is made.
+    /// [`open_to_read`](Self::open_to_read) what is there; none where nothing was ever held, and then
+    /// nothing is made.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
@@ -198,7 +203,27 @@ impl Budget {
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Option<Self>, BudgetError> {
-        if place.exists() { Self::open(place, limits, attribution).map(Some) } else { Ok(None) }
+        if place.exists() { Self::open_to_read(place, limits, attribution).map(Some) } else { Ok(None) }
+    }
+
+    /// [`open`](Self::open), where nothing is to be held: a store that takes no writes now can be read
+    /// all the same. What it could not be told then is [`waiting`](Self::waiting).
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`] with what to do about it.
+    pub fn open_to_read(
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Self, BudgetError> {
+        let store = place.open(&random_id(), Box::new(system_clock), None)?;
+        let spool = Spool::of(place);
+        let told = spool.replay(&*store).and_then(|()| store.reap());
+        let waiting = match told {
+            Ok(_) => None,
+            Err(error) => spool.waiting(&error).map_err(|_| error)?,
+        };
+        Ok(Self { spool: Some(spool), waiting, ..Self::with(store, limits, attribution) })
     }
 
     /// Opens the store at `place` (made if it is missing), and resolves what dead processes left.
@@ -206,21 +231,33 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub fn open(place: &Place, limits: Limits, attribution: Attribution) -> Result<Self, BudgetError> {
-        Self::open_for(&RunId::random(), place, limits, attribution)
+        Self::open_until(&RunId::random(), None, place, limits, attribution)
     }
 
     /// [`open`](Self::open) for a part of a hook run, whose limits hold for all its parts together.
-    /// Parts follow one another: of one run, one budget at a time is open.
+    /// Parts follow one another: of one run, one budget at a time is open. It has to be over by
+    /// `deadline`, and the store makes it later by a second at the most.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
     pub fn open_for(
         run: &RunId,
+        deadline: Instant,
         place: &Place,
         limits: Limits,
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
-        let store = place.open(&run.0, Box::new(system_clock))?;
+        Self::open_until(run, deadline.checked_add(AFTERMATH), place, limits, attribution)
+    }
+
+    fn open_until(
+        run: &RunId,
+        until: Option<Instant>,
+        place: &Place,
+        limits: Limits,
+        attribution: Attribution,
+    ) -> Result<Self, BudgetError> {
+        let store = place.open(&run.0, Box::new(system_clock), until)?;
         let spool = Spool::of(place);
         spool.replay(&*store)?;
         Ok(Self { spool: Some(spool), ..Self::over(store, limits, attribution)? })
@@ -234,7 +271,7 @@ impl Budget {
         attribution: Attribution,
         clock: super::store::Clock,
     ) -> Result<Self, BudgetError> {
-        Self::over(place.open(&random_id(), clock)?, limits, attribution)
+        Self::over(place.open(&random_id(), clock, None)?, limits, attribution)
     }
 
     /// A budget over a store that was opened for this hook run alone.
@@ -247,8 +284,19 @@ impl Budget {
         attribution: Attribution,
     ) -> Result<Self, BudgetError> {
         store.reap()?;
+        Ok(Self::with(store, limits, attribution))
+    }
+
+    fn with(store: Box<dyn Store>, limits: Limits, attribution: Attribution) -> Self {
         let taken = RunTotals { used: 0, reserved: 0, cost: Some(PicoUsd::ZERO), failure: None };
-        Ok(Self { store, limits, attribution, lease: LEASE, taken: Mutex::new(taken), spool: None })
+        let taken = Mutex::new(taken);
+        Self { store, limits, attribution, lease: LEASE, taken, spool: None, waiting: None }
+    }
+
+    /// What waits for a store that takes no writes now; none where it does, or nothing waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&Waiting> {
+        self.waiting.as_ref()
     }
 
     /// Sets how long a request may stay open before other processes take it for abandoned: the

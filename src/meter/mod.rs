@@ -6,7 +6,7 @@ pub mod calendar;
 pub mod denial;
 pub mod store;
 pub mod standing;
-mod spool;
+pub mod spool;
 pub mod budget;
 pub mod breaker;
 pub mod units;

@@ -6,7 +6,8 @@
 //! does no harm. A line that is done with is marked by its first byte, since files are not rewritten
 //! in one step; once none is left, the file is emptied.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,13 +15,31 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::store::{Place, Settlement, Store, StoreError, turn};
-use crate::tokens::{PicoUsd, Usage};
+use crate::tokens::{Count, Grouped, PicoUsd, Usage};
 
 /// How long a settlement waits for another process that reads or writes the file.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// In place of the first byte of a line that is done with.
 const DONE: u8 = b'#';
+
+/// What waits for a store that takes no settlements now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many settlements.
+    pub charges: u64,
+    /// The tokens that they charge, together.
+    pub tokens: u64,
+    /// Why the store does not take them, and what to do.
+    pub because: String,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let charges = Count(usize::try_from(self.charges).unwrap_or(usize::MAX), "unsettled charge");
+        write!(f, "{charges} ({} tokens)", Grouped(self.tokens))
+    }
+}
 
 /// The settlements that wait for one store.
 pub(super) struct Spool {
@@ -93,15 +112,10 @@ impl Spool {
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(refused)?;
-        let (mut start, mut is_left) = (0, false);
-        for bytes in text.split_inclusive(|&byte| byte == b'\n') {
-            let begins = start;
-            start += bytes.len() as u64;
-            if bytes == b"\n" || bytes.first() == Some(&DONE) {
-                continue;
-            }
-            match serde_json::from_slice::<Line>(bytes) {
-                Ok(line) if line.place == self.place => {
+        let mut is_left = false;
+        for (begins, line) in lines(&text) {
+            match line {
+                Some(line) if line.place == self.place => {
                     line.tell(store)?;
                     mark(&mut file, begins).map_err(refused)?;
                 }
@@ -111,6 +125,37 @@ impl Spool {
         }
         if is_left { Ok(()) } else { file.set_len(0).map_err(refused) }
     }
+
+    /// What waits for the store, which does not take it `because`; none where nothing waits.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn waiting(&self, because: &StoreError) -> io::Result<Option<Waiting>> {
+        let text = match fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let mut waiting = Waiting { charges: 0, tokens: 0, because: because.to_string() };
+        let ours = lines(&text).filter_map(|(_, line)| line.filter(|line| line.place == self.place));
+        for line in ours {
+            waiting.charges += 1;
+            waiting.tokens = waiting.tokens.saturating_add(line.usage.total());
+        }
+        Ok((waiting.charges > 0).then_some(waiting))
+    }
+}
+
+/// The lines that are not done with, each with the byte at which it begins; none for one that is no
+/// settlement.
+fn lines(text: &[u8]) -> impl Iterator<Item = (u64, Option<Line>)> {
+    let mut start = 0;
+    let lines = text.split_inclusive(|&byte| byte == b'\n').map(move |bytes| {
+        let begins = start;
+        start += bytes.len() as u64;
+        (begins, bytes)
+    });
+    let open = lines.filter(|(_, bytes)| *bytes != b"\n" && bytes.first() != Some(&DONE));
+    open.map(|(begins, bytes)| (begins, serde_json::from_slice(bytes).ok()))
 }
 
 impl Line {

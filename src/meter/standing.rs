@@ -13,6 +13,8 @@ pub(super) const LONGEST_OPEN: u64 = 24 * 60 * 60 * 1000;
 pub struct Standing {
     /// The store's time, in ms since the epoch: never before a time that it has seen.
     pub time: u64,
+    /// What its clock shows, in ms since the epoch: less, where a clock was ahead once.
+    pub clock: u64,
     /// The windows of each scope, with or without a limit.
     pub windows: Vec<WindowState>,
     /// Requests under way, of all runs.
@@ -28,7 +30,7 @@ impl Standing {
         let scopes = Scope::ALL.into_iter().filter(|&scope| attribution.scope(scope).is_some());
         let scopes = scopes.map(|scope| (scope, ScopeTotals::default())).collect();
         let totals = WindowTotals { time, scopes, ..WindowTotals::default() };
-        Self { time, windows: states(&totals, limits), open: 0, oldest: None }
+        Self { time, clock: time, windows: states(&totals, limits), open: 0, oldest: None }
     }
 
     /// Where a store stands, given what its windows count for and its latest requests.
@@ -37,6 +39,7 @@ impl Standing {
         let open: Vec<_> = latest.iter().filter(is_open).map(|row| row.time).collect();
         Self {
             time: totals.time,
+            clock: totals.clock,
             windows: states(totals, limits),
             open: open.len() as u64,
             oldest: open.into_iter().min(),

@@ -38,7 +38,8 @@ pub(super) fn ask(
     memory: Option<&mut Memory>,
     report: &mut Report,
 ) {
-    let (budget, room) = budget(options, report);
+    let end = Instant::now() + options.deadline;
+    let (budget, room) = budget(options, end, report);
     let tiers = match &budget {
         Some(budget) => options.tiers.learned(budget),
         None => options.tiers.clone(),
@@ -68,7 +69,7 @@ pub(super) fn ask(
                 budget: &budget,
                 memory,
                 report,
-                end: Instant::now() + options.deadline,
+                end,
                 answered: Vec::new(),
                 unanswered: Vec::new(),
                 said: BTreeMap::new(),
@@ -90,7 +91,7 @@ pub(super) fn ask(
 
 /// The budget, where anything is to be sent, and the room that it has. A ledger that fails is a
 /// barrier of its own: without it no limit can be kept.
-fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<Room>) {
+fn budget(options: &Options, end: Instant, report: &mut Report) -> (Option<Budget>, Option<Room>) {
     let of_hook = options.limits.iter().filter(|it| it.window == Window::Hook && it.unit == Unit::Tokens);
     let hook = of_hook.map(|it| Room { window: it.window, scope: it.scope, tokens: it.most });
     let hook = hook.min_by_key(|room| room.tokens);
@@ -98,7 +99,7 @@ fn budget(options: &Options, report: &mut Report) -> (Option<Budget>, Option<Roo
         return (None, hook);
     }
     let (limits, attribution) = (options.limits.clone(), options.attribution.clone());
-    let opened = Budget::open_for(&options.run, &options.store, limits, attribution);
+    let opened = Budget::open_for(&options.run, end, &options.store, limits, attribution);
     match opened.and_then(|budget| Ok((budget.headroom()?, budget))) {
         Ok((room, budget)) => (Some(budget.with_lease(options.deadline + GRACE)), room),
         Err(error) => {

@@ -11,8 +11,10 @@ use super::table::{Column, bar, table};
 use super::text::{BOLD, DIM, YELLOW};
 use crate::cli::ListFormat;
 use crate::meter::budget::WindowState;
-use crate::meter::calendar::written;
+use crate::meter::calendar::{window_ids, written};
+use crate::meter::spool::Waiting;
 use crate::meter::standing::Standing;
+use crate::meter::store::Place;
 use crate::meter::{Attribution, Limit, Scope, Unit, Window};
 use crate::text::one_line;
 use crate::tokens::{Count, Grouped, PicoUsd};
@@ -31,10 +33,12 @@ const SKEW: u64 = 5 * 60 * 1000;
 pub struct Overview {
     /// Whose limits.
     pub attribution: Attribution,
-    /// This machine's time, in ms since the epoch.
-    pub now: u64,
-    /// What the store says.
+    /// Where the store is.
+    pub place: Place,
+    /// What it says.
     pub standing: Standing,
+    /// What it could not be told; none where it takes writes.
+    pub waiting: Option<Waiting>,
     /// The limits of one request and of one hook run, of which nothing is used between runs.
     pub bounds: Vec<Bound>,
     /// Where the user's own file is, or would be.
@@ -93,21 +97,30 @@ fn text(overview: &Overview, width: Option<usize>) -> String {
     if tables.into_iter().any(|origin| origin.starts_with('[')) {
         let _ = writeln!(out, "\n{DIM}[limits] is in {}{DIM:#}", overview.user_file.display());
     }
-    if let Some(ahead) = ahead(overview) {
+    if let Some(waiting) = &overview.waiting {
+        let because = one_line(&waiting.because, 400);
         let _ = writeln!(
             out,
-            "\n{YELLOW}note{YELLOW:#}: the ledger is at {}, {} ahead of this machine: a request was made when a clock \
-             said so, and windows never go back",
+            "\n{YELLOW}note{YELLOW:#}: {waiting} wait for the ledger, where they count as what was held for them: {because}"
+        );
+    }
+    if let Some(ahead) = ahead(&overview.standing) {
+        let _ = writeln!(
+            out,
+            "\n{YELLOW}note{YELLOW:#}: the ledger is at {}, {} ahead of its clock: a request was made when the clock said \
+             so, and windows never go back. What is used counts for that day and that month until the clock is there; \
+             if the clock is right, waiting ends it, and so does a new ledger: {}",
             moment(time),
-            duration(ahead)
+            duration(ahead),
+            overview.place.begin_anew()
         );
     }
     out
 }
 
-/// By how much the ledger's time is ahead of this machine's, where it is worth a word.
-fn ahead(overview: &Overview) -> Option<u64> {
-    overview.standing.time.checked_sub(overview.now).filter(|&ahead| ahead > SKEW)
+/// By how much the ledger's time is ahead of its clock, where it is worth a word.
+fn ahead(standing: &Standing) -> Option<u64> {
+    standing.time.checked_sub(standing.clock).filter(|&ahead| ahead > SKEW)
 }
 
 fn bounds(out: &mut String, overview: &Overview, width: Option<usize>) {
@@ -137,9 +150,15 @@ fn windows(out: &mut String, overview: &Overview, window: Window, width: Option<
     let states: Vec<_> = overview.standing.windows.iter().filter(|state| state.window == window).collect();
     let resets_at = states.iter().find_map(|state| state.resets_at);
     let anew = resets_at.map_or_else(String::new, |at| {
-        format!(", anew at {} (in {})", moment(at), duration(at.saturating_sub(overview.standing.time)))
+        format!(", anew at {} (in {})", moment(at), duration(at.saturating_sub(overview.standing.clock)))
     });
-    let name = if window == Window::Day { "today" } else { "this month" };
+    let (day, month) = window_ids(overview.standing.time);
+    let name = match (ahead(&overview.standing), window) {
+        (None, Window::Day) => "today".to_owned(),
+        (None, _) => "this month".to_owned(),
+        (Some(_), Window::Day) => format!("the day {day}"),
+        (Some(_), _) => format!("the month {month}"),
+    };
     let _ = writeln!(out, "\n{BOLD}{name}{BOLD:#}{anew}");
     let columns = [
         Column::Name("  of"),
@@ -221,8 +240,10 @@ struct Document<'o> {
     stage: &'o str,
     /// The ledger's time, RFC 3339.
     time: String,
-    /// By how many seconds that is ahead of this machine, where it is more than five minutes.
+    /// By how many seconds that is ahead of its clock, where it is more than five minutes.
     ahead_seconds: Option<u64>,
+    /// What the ledger could not be told yet; null where it takes writes.
+    unsettled: Option<Unsettled<'o>>,
     user_file: String,
     limits: Vec<Line<'o>>,
     open: Open,
@@ -245,6 +266,13 @@ struct Line<'o> {
     unpriced_requests: Option<u64>,
     resets_at: Option<String>,
     set_by: Option<&'o str>,
+}
+
+#[derive(Serialize)]
+struct Unsettled<'o> {
+    charges: u64,
+    tokens: u64,
+    because: &'o str,
 }
 
 #[derive(Serialize)]
@@ -291,7 +319,12 @@ fn json(overview: &Overview) -> serde_json::Result<String> {
         team: attribution.team.as_deref(),
         stage: &attribution.stage,
         time: written(standing.time),
-        ahead_seconds: ahead(overview).map(|ahead| ahead / 1000),
+        ahead_seconds: ahead(standing).map(|ahead| ahead / 1000),
+        unsettled: overview.waiting.as_ref().map(|Waiting { charges, tokens, because }| Unsettled {
+            charges: *charges,
+            tokens: *tokens,
+            because,
+        }),
         user_file: overview.user_file.display().to_string(),
         limits: bounds.chain(windows).collect(),
         open: Open { requests: standing.open, oldest: standing.oldest.map(written) },
@@ -332,8 +365,9 @@ mod tests {
         let origin = |limit: &Limit| ((limit.window, limit.scope, limit.unit), file.clone());
         Overview {
             attribution,
-            now: NOW,
+            place: Place { directory: PathBuf::from("/home/ada/.local/state/hookgate"), redis: None },
             standing,
+            waiting: None,
             bounds: vec![
                 Bound {
                     limit: limit(Window::Call, Scope::User, Unit::Tokens, 1_200),
@@ -399,14 +433,34 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_is_told() {
         let mut overview = overview();
-        overview.now = NOW - 31 * 86_400_000;
+        overview.standing.clock = NOW - 31 * 86_400_000;
         let text = shown(&overview, None);
-        assert!(
-            text.contains("the ledger is at 2026-11-23 22:48 UTC, 31 d 0 h ahead of this machine"),
-            "{text}"
-        );
+        for told in [
+            "\nthe day 2026-11-23, anew at 2026-11-24 00:00 UTC (in 31 d 1 h)\n",
+            "\nthe month 2026-11, anew at 2026-12-01 00:00 UTC (in 38 d 1 h)\n",
+            "the ledger is at 2026-11-23 22:48 UTC, 31 d 0 h ahead of its clock",
+            "move /home/ada/.local/state/hookgate/ledger.sqlite and the files",
+        ] {
+            assert!(text.contains(told), "{text}");
+        }
         let value: serde_json::Value = serde_json::from_str(&json(&overview).unwrap()).unwrap();
         assert_eq!(value["ahead_seconds"], 31 * 86_400);
+    }
+
+    #[test]
+    fn what_the_ledger_could_not_be_told_is_counted() {
+        let because = "the store at redis://limits:6379: it is a replica".to_owned();
+        let waiting = Some(Waiting { charges: 2, tokens: 4_100, because });
+        let overview = Overview { waiting, ..overview() };
+        let text = shown(&overview, None);
+        let note = "\nnote: 2 unsettled charges (4,100 tokens) wait for the ledger, where they count as what was held for \
+                    them: the store at redis://limits:6379: it is a replica\n";
+        assert!(text.contains(note), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&json(&overview).unwrap()).unwrap();
+        assert_eq!(
+            (&value["unsettled"]["charges"], &value["unsettled"]["tokens"]),
+            (&2.into(), &4_100.into())
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One day's limit for two machines, kept by a Redis server.
 
 use crate::harness::provider::{Provider, Reply};
-use crate::harness::redis::RedisServer;
+use crate::harness::redis::{ABLE, RedisServer, STATES};
 use crate::harness::repo::Repo;
 
 /// A module of `count` functions that all change with `version`.
@@ -79,6 +79,34 @@ fn no_call_is_made_without_the_store() {
     server.go_on();
     drop(server);
     unreviewed("cannot be reached");
+}
+
+#[test]
+fn a_server_that_refuses_is_told_what_is_wrong_with_it_and_what_to_do() {
+    let (provider, server) = (Provider::always(Reply::nothing()), RedisServer::with(&ABLE));
+    let free = machine(&provider, &server.address(), "");
+    let strict = machine(&provider, &server.address(), "required = true");
+    strict.consent();
+    for repo in [&free, &strict] {
+        repo.stage("a.py", module(2, 2));
+    }
+    free.hookgate(["store", "init"]).expect(0);
+    for state in &STATES {
+        (state.enter)(&server);
+        for (repo, code) in [(&free, 0), (&strict, 3)] {
+            let said = repo.hookgate(["run", "pre-commit"]).expect(code).all();
+            assert!(said.contains("[store]") && said.contains(state.told), "{}: {said}", state.code);
+        }
+        let doctor = free.hookgate(["doctor"]).expect(2).stdout;
+        let fails: Vec<_> = doctor.lines().filter(|line| line.starts_with("fail")).collect();
+        assert!(matches!(fails[..], [line] if line.contains(state.told)), "{}: {doctor}", state.code);
+        let shown = free.hookgate(["budget"]);
+        assert_eq!(shown.code, if state.is_readable { 0 } else { 2 }, "{}: {shown:#?}", state.code);
+        (state.leave)(&server);
+    }
+    assert_eq!(provider.requests().len(), 0);
+    free.hookgate(["run", "pre-commit"]).expect(0);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::meter::estimate;
+use crate::meter::store::State;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -130,7 +131,9 @@ fn the_parts_of_a_run_share_its_limit_also_where_the_store_fails_between_them() 
     let place = Place { directory: directory.path().to_owned(), redis: None };
     let limit = Limit { window: Window::Hook, scope: Scope::User, unit: Unit::Tokens, most: 3_000 };
     let run = RunId::random();
-    let open = || Budget::open_for(&run, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
+    let later = Instant::now() + HOUR;
+    let open =
+        || Budget::open_for(&run, later, &place, Limits::new(vec![limit]), Attribution::default()).unwrap();
     let first = open();
     let permit = first.reserve(&request(None)).unwrap().dispatch().unwrap();
     fail(&directory, true);
@@ -166,6 +169,12 @@ fn what_the_ledger_could_not_be_told_it_is_told_once_it_can_be() {
         drop(failing);
         let place = Place { directory: directory.path().to_owned(), redis: None };
         assert!(Budget::open(&place, Limits::default(), Attribution::default()).is_err());
+        // What is there can be read, and what waits is counted: this store's, and no other's.
+        let read = Budget::open_to_read(&place, Limits::default(), Attribution::default()).unwrap();
+        assert_eq!(read.ledger(0).unwrap().last().unwrap().state, State::Dispatched);
+        let waiting = read.waiting().unwrap();
+        assert_eq!((waiting.charges, waiting.tokens), (1, usage.total()));
+        assert!(waiting.because.contains("ledger.lock"), "{}", waiting.because);
         fail(&directory, false);
     };
     lose(reported(50_000));

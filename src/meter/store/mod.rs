@@ -1,19 +1,20 @@
 //! Where reservations and the ledger are kept.
 //!
 //! A request is one row from its reservation to its bill, and moves through
-//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. SQLite sums
-//! what a window has used and holds over the rows, and stores it nowhere else. Redis keeps the sums in
-//! buckets beside the rows, and each of its scripts changes both at once.
+//! `reserved → dispatched → settled | charged_full | released` in single atomic steps. What a
+//! window has used and holds stands beside the rows: SQLite's triggers change both in one transaction, and so does
+//! each of Redis's scripts.
 
 pub mod sqlite;
 pub(crate) mod redis;
 pub(super) mod turn;
+mod patience;
 #[cfg(test)]
 mod properties;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::budget::Estimate;
 use super::denial::Denial;
@@ -136,6 +137,8 @@ pub struct About {
     pub facts: Vec<String>,
     /// What keeps it from its promise, a sentence each, with what to do.
     pub warnings: Vec<String>,
+    /// Why it takes no writes now, so that no call is made, with what to do; none where it does.
+    pub refusal: Option<String>,
 }
 
 /// Where a store is.
@@ -149,6 +152,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// How to begin an empty ledger, where the one that is there is of no use.
+    #[must_use]
+    pub fn begin_anew(&self) -> String {
+        match &self.redis {
+            Some(_) => "choose another [store] namespace and run `hookgate store init`".to_owned(),
+            None => {
+                let path = sqlite::SqliteStore::path(&self.directory);
+                format!("move {} and the files beside it that begin with its name away", path.display())
+            }
+        }
+    }
+
     /// Whether there is a store already. What cannot be looked at is there, so that opening it says why
     /// it cannot be; and so is a server, which opening does not make.
     #[must_use]
@@ -156,15 +171,20 @@ impl Place {
         self.redis.is_some() || sqlite::SqliteStore::path(&self.directory).try_exists().unwrap_or(true)
     }
 
-    /// Opens the store for the hook run `run`.
+    /// Opens the store for the hook run `run`, which waits for no step after `until`.
     ///
     /// # Errors
     /// [`StoreError`], with what to do about it.
-    pub(super) fn open(&self, run: &str, clock: Clock) -> Result<Box<dyn Store>, StoreError> {
+    pub(super) fn open(
+        &self,
+        run: &str,
+        clock: Clock,
+        until: Option<Instant>,
+    ) -> Result<Box<dyn Store>, StoreError> {
         match &self.redis {
             // The server's clock counts there, the same for all machines.
-            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None)?)),
-            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock)?)),
+            Some(server) => Ok(Box::new(redis::RedisStore::open(&self.directory, server, run, None, until)?)),
+            None => Ok(Box::new(sqlite::SqliteStore::open(&self.directory, run, clock, until)?)),
         }
     }
 
@@ -250,6 +270,8 @@ pub struct Totals {
 pub struct WindowTotals {
     /// Now, in ms since the epoch; never before a time seen earlier.
     pub time: u64,
+    /// What the store's clock shows, which may be before that.
+    pub clock: u64,
     /// This hook run.
     pub run: Totals,
     /// The scopes that it belongs to.
@@ -438,10 +460,24 @@ pub enum StoreError {
         kind: String,
     },
     /// It can be read only.
-    #[error("{path} cannot be written; make the file and its directory writable for you", path = path.display())]
+    #[error("{path} cannot be written ({reason}); make the file and its directory writable for you", path = path.display())]
     ReadOnly {
-        /// The database.
+        /// The database, or what is in its way.
         path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Something else than a file that can be opened is there.
+    #[error(
+        "{path} cannot be used ({reason}); see that it is there, a file of yours, and on a disk that works; \
+         moved away, it makes room for an empty ledger",
+        path = path.display()
+    )]
+    Unusable {
+        /// The database, or what is in its way.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
     },
     /// No room is left.
     #[error("the disk of {path} is full; make room", path = path.display())]

@@ -116,7 +116,7 @@ impl Harness for Sqlite {
     fn open(&self, run: &str) -> Box<dyn Store> {
         let clock = Arc::clone(&self.clock);
         let read = Box::new(move || clock.load(Ordering::SeqCst));
-        Box::new(SqliteStore::open(self.directory.path(), run, read).unwrap())
+        Box::new(SqliteStore::open(self.directory.path(), run, read, None).unwrap())
     }
 
     fn crash(&self, run: &str, store: Box<dyn Store>) {

@@ -8,6 +8,7 @@
 
 mod about;
 mod fault;
+mod init;
 mod ledger;
 pub(crate) mod link;
 mod memory;
@@ -23,7 +24,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Script;
 
@@ -43,6 +44,7 @@ use crate::meter::{Attribution, Limits};
 use crate::tokens::{PicoUsd, UsageSource};
 
 pub use fault::Fault;
+pub use init::Made;
 pub use server::{Address, AddressError, Namespace, Password, Server};
 
 const DAY_MS: u64 = 86_400_000;
@@ -69,20 +71,9 @@ pub(super) struct RedisStore {
     held: Mutex<HashMap<String, Held>>,
 }
 
-/// What came of `hookgate store init`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// There was none, and now there is one.
-    New,
-    /// It was there, and stays as it is.
-    Kept,
-    /// It goes on with what is there.
-    Accepted,
-}
-
 impl RedisStore {
-    /// Opens the store on `server` for the hook run `run`; `directory` is where this machine
-    /// remembers what it saw.
+    /// Opens the store on `server` for the hook run `run`, which waits for nothing after `until`;
+    /// `directory` is where this machine remembers what it saw.
     ///
     /// # Errors
     /// [`StoreError::Redis`] with what to do about it, [`StoreError::Directory`].
@@ -91,8 +82,9 @@ impl RedisStore {
         server: &Server,
         run: &str,
         clock: Option<Clock>,
+        until: Option<Instant>,
     ) -> Result<Self, StoreError> {
-        let store = Self::unchecked(directory, server, run, clock)?;
+        let store = Self::unchecked(directory, server, run, clock, until)?;
         store.info()?.check().map_err(|fault| store.failed(fault))?;
         let now = store.call(&script::LOOK, &[store.key("root")], &[])?;
         store.time.store(number(now.get(3)), Ordering::Relaxed);
@@ -104,54 +96,17 @@ impl RedisStore {
         server: &Server,
         run: &str,
         clock: Option<Clock>,
+        until: Option<Instant>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             server: server.clone(),
             run: run.to_owned(),
             clock,
             time: AtomicU64::new(0),
-            link: Mutex::new(Link::new(server.clone())),
-            memory: Mutex::new(Memory::open(directory, server)?),
+            link: Mutex::new(Link::until(server.clone(), until)),
+            memory: Mutex::new(Memory::open(directory, server, until)?),
             held: Mutex::default(),
         })
-    }
-
-    /// Makes a store on `server`, where there is none. What this machine saw and the server lost is
-    /// an error, unless `accept_loss`.
-    ///
-    /// # Errors
-    /// [`StoreError::Redis`] with what to do about it, [`StoreError::Directory`].
-    pub(super) fn init(
-        directory: &Path,
-        server: &Server,
-        accept_loss: bool,
-        clock: Option<Clock>,
-    ) -> Result<Made, StoreError> {
-        let store = Self::unchecked(directory, server, "", clock)?;
-        store.info()?.check().map_err(|fault| store.failed(fault))?;
-        let found = store.call(&script::LOOK, &[store.key("root")], &[]);
-        let made = match found {
-            Ok(_) => return Ok(Made::Kept),
-            Err(StoreError::Redis { fault: Fault::Missing { loss, .. }, .. })
-                if accept_loss || loss.is_empty() =>
-            {
-                Made::New
-            }
-            Err(StoreError::Redis { fault: Fault::Behind(_), .. }) if accept_loss => Made::Accepted,
-            Err(error) => return Err(error),
-        };
-        let floor = lock(&store.memory).seen().made();
-        let force = if made == Made::Accepted { "1" } else { "0" };
-        let arguments = [nonce(), force.to_owned(), floor.to_string()];
-        let keys = [store.key("root")];
-        let reply: Vec<String> = store.link().run(&script::INIT, &keys, &store.greeted(&arguments))?;
-        match reply.first().map(String::as_str) {
-            Some("done") => store.remember(&reply)?,
-            // Another machine was faster.
-            Some("exists") => return Ok(Made::Kept),
-            _ => return Err(store.unexpected(&reply)),
-        }
-        Ok(made)
     }
 
     fn info(&self) -> Result<Info, StoreError> {
@@ -187,6 +142,30 @@ impl RedisStore {
         all
     }
 
+    /// Runs a script; where the login lacks a command for it, the error names all that it lacks.
+    fn run(&self, script: &Script, keys: &[String], arguments: &[String]) -> Result<Vec<String>, StoreError> {
+        let reply = self.link().run(script, keys, &self.greeted(arguments));
+        match reply {
+            Err(StoreError::Redis { fault: Fault::Permission(said), .. }) => {
+                Err(self.failed(self.refusal().unwrap_or(Fault::Permission(said))))
+            }
+            reply => reply,
+        }
+    }
+
+    /// Why the server would take no step now, if it says so.
+    fn refusal(&self) -> Option<Fault> {
+        let arguments: &[String] = &[];
+        let lacking: Result<Vec<String>, _> =
+            self.link().run(&script::PROBE, &[self.key("probe")], arguments);
+        match lacking {
+            Ok(lacking) if lacking.is_empty() => None,
+            Ok(lacking) => Some(Fault::Permission(format!("it lacks {}", lacking.join(", ")))),
+            Err(StoreError::Redis { fault, .. }) => Some(fault),
+            Err(_) => None,
+        }
+    }
+
     /// Runs a script, and checks that the server has lost nothing that this machine saw.
     fn call(
         &self,
@@ -195,7 +174,7 @@ impl RedisStore {
         arguments: &[String],
     ) -> Result<Vec<String>, StoreError> {
         for _ in 0..TRIES {
-            let reply: Vec<String> = self.link().run(script, keys, &self.greeted(arguments))?;
+            let reply = self.run(script, keys, arguments)?;
             match (reply.first().map(String::as_str), &reply[..]) {
                 (Some("done"), _) => {
                     self.remember(&reply)?;
@@ -475,7 +454,7 @@ impl Store for RedisStore {
             let keys = self.keys(&names.collect::<Vec<_>>());
             self.call(&script::LOOK, &keys, &[day.start.to_string(), day.end.to_string()])
         })?;
-        let mut amounts = reply.iter().skip(4).map(|amount| number(Some(amount)));
+        let mut amounts = reply.iter().skip(5).map(|amount| number(Some(amount)));
         let mut next = || {
             let mut amount = || amounts.next().unwrap_or(0);
             let (tokens, held, cost, held_cost, unpriced) =
@@ -488,7 +467,8 @@ impl Store for RedisStore {
                 unpriced,
             }
         };
-        let mut totals = WindowTotals { time: number(reply.get(3)), run: next(), ..WindowTotals::default() };
+        let (time, clock) = (number(reply.get(3)), number(reply.get(4)));
+        let mut totals = WindowTotals { time, clock, run: next(), ..WindowTotals::default() };
         for (scope, _) in scopes(attribution) {
             totals.scopes.insert(scope, ScopeTotals { day: next(), month: next() });
         }
@@ -564,7 +544,8 @@ impl Store for RedisStore {
     fn about(&self) -> Result<About, StoreError> {
         let info = self.info()?;
         let open: u64 = self.link().command(redis::cmd("ZCARD").arg(self.key("open")))?;
-        Ok(about::about(&mut self.link(), &info, open))
+        let refusal = self.refusal().map(|fault| self.failed(fault).to_string());
+        Ok(About { refusal, ..about::about(&mut self.link(), &info, open) })
     }
 }
 

@@ -5,6 +5,7 @@
 //! line. A write-ahead log takes one synchronisation a step where a rollback journal takes four: a
 //! hook alone does not notice, and 64 of them do (`cargo bench --bench meter -- journal`).
 
+mod cause;
 mod filesystem;
 mod presence;
 mod schema;
@@ -15,11 +16,12 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, named_params, params};
 
 use self::presence::Presence;
+use super::patience::Patience;
 use super::{
     About, Admission, Clock, Experience, LedgerRow, Request, Settlement, State, Store, StoreError,
     WindowTotals, turn,
@@ -39,7 +41,7 @@ pub struct SqliteStore {
     runs: PathBuf,
     run: String,
     clock: Clock,
-    busy: Duration,
+    patience: Patience,
     inner: Mutex<Inner>,
 }
 
@@ -56,23 +58,33 @@ impl SqliteStore {
     }
 
     /// Opens the database in `directory` for the hook run `run`; makes directory and database where
-    /// they are missing, for this user alone.
+    /// they are missing, for this user alone. No step waits for others after `until`.
     ///
     /// # Errors
     /// [`StoreError`], with the path and what to do.
-    pub fn open(directory: &Path, run: &str, clock: Clock) -> Result<Self, StoreError> {
-        Self::open_waiting(directory, run, clock, BUSY)
+    pub fn open(
+        directory: &Path,
+        run: &str,
+        clock: Clock,
+        until: Option<Instant>,
+    ) -> Result<Self, StoreError> {
+        Self::open_waiting(directory, run, clock, Patience { each: BUSY, until })
     }
 
-    fn open_waiting(directory: &Path, run: &str, clock: Clock, busy: Duration) -> Result<Self, StoreError> {
+    fn open_waiting(
+        directory: &Path,
+        run: &str,
+        clock: Clock,
+        patience: Patience,
+    ) -> Result<Self, StoreError> {
         let path = Self::path(directory);
-        let connection = schema::open(directory, &path, busy)?;
+        let connection = schema::open(directory, &path, patience.left())?;
         Ok(Self {
             path,
             runs: directory.join("runs"),
             run: run.to_owned(),
             clock,
-            busy,
+            patience,
             inner: Mutex::new(Inner { connection, presence: None }),
         })
     }
@@ -89,12 +101,13 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         step: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let patience = self.patience.left();
         // Readers wait for no writer: they see the log as it was before it.
         let _turn = match behavior {
             TransactionBehavior::Deferred => None,
             _ => Some(
-                turn::take(&self.path.with_extension("lock"), self.busy)
-                    .map_err(|error| not_our_turn(&self.path, self.busy, &error))?,
+                turn::take(&self.path.with_extension("lock"), patience)
+                    .map_err(|error| not_our_turn(&self.path, patience, &error))?,
             ),
         };
         let run = || {
@@ -103,7 +116,7 @@ impl SqliteStore {
             transaction.commit()?;
             Ok(value)
         };
-        run().map_err(|error| explain(&self.path, self.busy, error))
+        run().map_err(|error| explain(&self.path, patience, error))
     }
 
     /// One transition: `change` if the state is in `from`, nothing if it is in `done`, else an error.
@@ -225,9 +238,10 @@ impl Store for SqliteStore {
     fn reserve(&self, request: &Request<'_>, limits: &Limits) -> Result<Admission, StoreError> {
         let mut inner = self.lock();
         if inner.presence.is_none() {
-            let presence = Presence::announce(&self.runs, &self.run, self.busy).map_err(|error| {
-                StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
-            })?;
+            let presence =
+                Presence::announce(&self.runs, &self.run, self.patience.left()).map_err(|error| {
+                    StoreError::Directory { path: self.runs.clone(), reason: error.to_string() }
+                })?;
             inner.presence = Some(presence);
         }
         self.sweep()?;
@@ -303,7 +317,8 @@ impl Store for SqliteStore {
 
     fn totals(&self, attribution: &Attribution) -> Result<WindowTotals, StoreError> {
         self.step(&mut self.lock(), TransactionBehavior::Deferred, |transaction| {
-            rows::totals(transaction, self.now(transaction)?, &self.run, attribution)
+            let totals = rows::totals(transaction, self.now(transaction)?, &self.run, attribution)?;
+            Ok(WindowTotals { clock: (self.clock)(), ..totals })
         })
     }
 
@@ -352,7 +367,8 @@ impl Store for SqliteStore {
                  last until then, and what is used counts for them"
             )
         });
-        Ok(About { place: self.path.display().to_string(), facts, warnings: warnings.into_iter().collect() })
+        let place = self.path.display().to_string();
+        Ok(About { place, facts, warnings: warnings.into_iter().collect(), refusal: None })
     }
 }
 
@@ -363,17 +379,28 @@ fn after(time: u64, lease: Duration) -> u64 {
 
 /// What a failed wait means to the user.
 fn not_our_turn(path: &Path, busy: Duration, error: &io::Error) -> StoreError {
-    let path = path.to_path_buf();
     match error.kind() {
-        io::ErrorKind::TimedOut => StoreError::Locked { path, waited_ms: busy.as_millis() },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
-        _ => StoreError::Directory { path, reason: error.to_string() },
+        io::ErrorKind::TimedOut => {
+            StoreError::Locked { path: path.to_path_buf(), waited_ms: busy.as_millis() }
+        }
+        _ => cause::said(&path.with_extension("lock"), error),
     }
 }
 
 /// What a database error means to the user.
 fn explain(path: &Path, busy: Duration, error: rusqlite::Error) -> StoreError {
+    let cause = match error.sqlite_error_code() {
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied,
+        ) => cause::of(path),
+        _ => None,
+    };
+    if let Some(cause) = cause {
+        return cause;
+    }
     let path = path.to_path_buf();
     let reason = error.to_string();
     match error.sqlite_error_code() {
@@ -381,8 +408,18 @@ fn explain(path: &Path, busy: Duration, error: rusqlite::Error) -> StoreError {
             StoreError::Locked { path, waited_ms: busy.as_millis() }
         }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, reason },
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { path, reason },
         Some(ErrorCode::DiskFull) => StoreError::Full { path },
-        _ => StoreError::Other { path, reason },
+        // Which read or write failed is in SQLite's longer code, and nowhere in its words.
+        _ => match error.sqlite_error() {
+            Some(failure) => {
+                let code = failure.extended_code;
+                StoreError::Other {
+                    path,
+                    reason: format!("{reason} (SQLite's code {code}); see the system's log"),
+                }
+            }
+            None => StoreError::Other { path, reason },
+        },
     }
 }

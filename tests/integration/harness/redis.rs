@@ -36,9 +36,13 @@ impl RedisServer {
 
     /// [`on_a_port`](Self::on_a_port), in a directory that holds files for it.
     pub fn on_a_port_in(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
-        // Another process may take the port between the two lines.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        Self::try_start(directory, free, arguments).expect("redis-server starts on a free port")
+        Self::try_start(directory, free_port(), arguments).expect("redis-server starts on a free port")
+    }
+
+    /// Starts a node of a cluster of its own, which has no slots yet.
+    pub fn node() -> Self {
+        let bus = free_port().to_string();
+        Self::on_a_port(&["--cluster-enabled", "yes", "--cluster-port", &bus])
     }
 
     fn try_start(directory: tempfile::TempDir, port: u16, arguments: &[&str]) -> Result<Self, String> {
@@ -115,6 +119,26 @@ impl RedisServer {
         built.query(&mut self.connect())
     }
 
+    /// Sends a command that is answered late or never.
+    fn begin(&self, command: &'static [&'static str]) {
+        let mut connection = self.connect();
+        std::thread::spawn(move || {
+            let mut built = redis::cmd(command[0]);
+            let _: redis::RedisResult<redis::Value> = built.arg(&command[1..]).query(&mut connection);
+        });
+    }
+
+    /// Waits until it answers `command` with a text that contains `said`, be it an error.
+    pub fn await_answer(&self, command: &str, said: &str) {
+        let answer = || match self.try_say(command) {
+            Ok(value) => format!("{value:?}"),
+            Err(error) => format!("{} {}", error.code().unwrap_or_default(), error),
+        };
+        while !answer().contains(said) {
+            std::thread::yield_now();
+        }
+    }
+
     /// Stops it as it stands, so that it answers nothing until [`go_on`](Self::go_on).
     pub fn stop(&self) {
         self.signal("-STOP");
@@ -145,3 +169,126 @@ impl Drop for RedisServer {
         let _ = self.child.wait();
     }
 }
+
+/// A port that is free now: another process may take it before it is used.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A state in which a server refuses steps.
+pub struct State {
+    /// What the server calls it.
+    pub code: &'static str,
+    /// What a user reads of it.
+    pub told: &'static str,
+    /// Brings a server there.
+    pub enter: fn(&RedisServer),
+    /// Brings it back.
+    pub leave: fn(&RedisServer),
+    /// Whether it can be read meanwhile.
+    pub is_readable: bool,
+    /// Whether what was sent can be settled meanwhile.
+    pub settles: bool,
+}
+
+/// What a server that is to be brought into any of [`STATES`] is started with.
+pub const ABLE: [&str; 4] = ["--enable-debug-command", "yes", "--busy-reply-threshold", "1"];
+
+/// States that a server says of itself.
+pub const STATES: [State; 8] = [
+    State {
+        code: "READONLY",
+        told: "it is a replica and takes no writes; name the primary",
+        enter: |server| drop(server.say("REPLICAOF 127.0.0.1 1")),
+        leave: |server| drop(server.say("REPLICAOF NO ONE")),
+        is_readable: true,
+        settles: false,
+    },
+    State {
+        code: "MASTERDOWN",
+        told: "it is a replica and takes no writes; name the primary",
+        enter: |server| {
+            server.say("CONFIG SET replica-serve-stale-data no");
+            server.say("REPLICAOF 127.0.0.1 1");
+        },
+        leave: |server| drop(server.say("REPLICAOF NO ONE")),
+        is_readable: false,
+        settles: false,
+    },
+    State {
+        code: "NOREPLICAS",
+        told: "bring them back, or lower min-replicas-to-write",
+        enter: |server| drop(server.say("CONFIG SET min-replicas-to-write 1")),
+        leave: |server| drop(server.say("CONFIG SET min-replicas-to-write 0")),
+        is_readable: true,
+        settles: false,
+    },
+    State {
+        code: "OOM",
+        told: "out of memory",
+        enter: |server| drop(server.say("CONFIG SET maxmemory 1")),
+        leave: |server| drop(server.say("CONFIG SET maxmemory 0")),
+        is_readable: true,
+        settles: true,
+    },
+    State {
+        code: "MISCONF",
+        told: "it cannot save them",
+        enter: |server| {
+            // A snapshot is moved into place, where a directory stands.
+            std::fs::create_dir_all(server.directory().join("dump.rdb/full")).unwrap();
+            let mut save = redis::cmd("CONFIG");
+            let () = save.arg("SET").arg("save").arg("3600 1").query(&mut server.connect()).unwrap();
+            server.say("BGSAVE");
+            server.await_answer("INFO persistence", "rdb_last_bgsave_status:err");
+        },
+        leave: |server| {
+            std::fs::remove_dir_all(server.directory().join("dump.rdb")).unwrap();
+            server.say("BGSAVE");
+            server.await_answer("INFO persistence", "rdb_last_bgsave_status:ok");
+        },
+        is_readable: true,
+        settles: false,
+    },
+    State {
+        code: "NOPERM",
+        told: "the login may not do this (it lacks HINCRBY, ZADD)",
+        enter: |server| drop(server.say("ACL SETUSER default -hincrby -zadd")),
+        leave: |server| drop(server.say("ACL SETUSER default +hincrby +zadd")),
+        is_readable: true,
+        settles: false,
+    },
+    State {
+        code: "BUSY",
+        told: "end that script there with SCRIPT KILL",
+        enter: |server| {
+            server.begin(&["EVAL", "while true do end", "0"]);
+            server.await_answer("PING", "BUSY");
+        },
+        leave: |server| {
+            server.say("SCRIPT KILL");
+            server.await_answer("PING", "PONG");
+        },
+        is_readable: false,
+        settles: false,
+    },
+    State {
+        code: "LOADING",
+        told: "it is still loading its data; try again",
+        enter: |server| {
+            server.say("DEBUG POPULATE 5000 some 1000");
+            // It looks after its clients with every key, which takes it 20 ms until it is told otherwise.
+            server.say("CONFIG SET rdbcompression no");
+            server.say("CONFIG SET loading-process-events-interval-bytes 1024");
+            server.say("CONFIG SET key-load-delay 20000");
+            server.begin(&["DEBUG", "RELOAD"]);
+            server.await_answer("GET some:1", "LOADING");
+        },
+        leave: |server| {
+            server.say("CONFIG SET key-load-delay 0");
+            server.await_answer("GET some:1", "value");
+        },
+        is_readable: false,
+        settles: false,
+    },
+];

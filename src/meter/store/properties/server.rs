@@ -49,7 +49,7 @@ impl Harness for Redis {
     fn open(&self, run: &str) -> Box<dyn Store> {
         let clock = Arc::clone(&self.clock);
         let read = Box::new(move || clock.load(Ordering::SeqCst));
-        Box::new(RedisStore::open(self.directory.path(), &self.server, run, Some(read)).unwrap())
+        Box::new(RedisStore::open(self.directory.path(), &self.server, run, Some(read), None).unwrap())
     }
 
     fn crash(&self, _run: &str, store: Box<dyn Store>) {

@@ -44,9 +44,6 @@ pub(super) fn about(link: &mut Link, info: &Info, open: u64) -> About {
     };
     let mut facts = vec![server, format!("namespace {}", link.server().namespace), format!("{open} open")];
     let mut warnings = Vec::new();
-    if info.get("role") != "master" {
-        warnings.push("it is a replica and takes no writes: name the primary in [store] redis".to_owned());
-    }
     warnings.extend(unknown_eviction(info));
     warnings.extend(clock_ahead(link));
     match durability(link, info) {
@@ -91,7 +88,7 @@ pub(super) fn about(link: &mut Link, info: &Info, open: u64) -> About {
             "the connection is not encrypted: use rediss:// outside of a network of your own".to_owned(),
         );
     }
-    About { place: link.server().address.to_string(), facts, warnings }
+    About { place: link.server().address.to_string(), facts, warnings, refusal: None }
 }
 
 /// A server in front of the store may keep its settings to itself.

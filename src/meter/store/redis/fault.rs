@@ -24,13 +24,16 @@ pub enum Fault {
     /// No answer in time.
     #[error("it gave no answer within {} ms; see why it is slow, or raise [store] timeout", .0.as_millis())]
     Slow(Duration),
+    /// No answer before the run's time was over.
+    #[error("it gave no answer before the deadline of the hook; see why it is slow, or raise the deadline")]
+    Late,
     /// The variable for the password is empty.
     #[error("it needs the password in the environment variable {0}, which is not set")]
     PasswordMissing(String),
     /// It lets nobody in without a password, or not with this one.
     #[error("it refuses the login ({0}); check [store] username, and the variable that password_env names")]
     Login(String),
-    /// The login may not do what is needed.
+    /// The login may not do what is needed: what the server says, or the commands that it lacks.
     #[error(
         "the login may not do this ({0}); allow it the commands of docs/store.md on the keys of its namespace"
     )]
@@ -45,16 +48,23 @@ pub enum Fault {
     #[error("it is out of memory ({0}); give it more, or remove what others keep there")]
     Memory(String),
     /// It refuses writes since it cannot save them.
-    #[error("it cannot write to its disk ({0}); see its log")]
+    #[error("it takes no writes since it cannot save them ({0}); see its log, and its disk")]
     Disk(String),
+    /// It refuses writes that too few replicas would copy.
+    #[error("it takes no writes without its replicas ({0}); bring them back, or lower min-replicas-to-write")]
+    Replicas(String),
     /// Another script runs too long.
-    #[error("it is busy with another client's script ({0})")]
-    Busy(String),
-    /// Not the node that keeps our keys, or a cluster that has none.
-    #[error(
-        "this node of the cluster does not keep the keys of this namespace ({0}); name the node that does"
-    )]
+    #[error("it is busy with another client's script; try again, or end that script there with SCRIPT KILL")]
+    Busy,
+    /// Another node of its cluster keeps our keys.
+    #[error("another node of its cluster keeps the keys of this namespace: name {0} in [store] redis")]
+    Elsewhere(String),
+    /// A cluster that serves nobody, or moves our keys.
+    #[error("its cluster does not serve this namespace now ({0}); try again, or see CLUSTER INFO there")]
     Cluster(String),
+    /// A cluster has one database.
+    #[error("it is a node of a cluster, which has no database but 0: take the number off [store] redis")]
+    Database,
     /// Counters may vanish there.
     #[error(
         "it removes keys when its memory is full (maxmemory-policy {0}), so that no limit is hard there; set maxmemory-policy noeviction, or use a server that keeps what it is given"
@@ -108,10 +118,13 @@ impl Fault {
             (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => Self::Replica,
             (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => Self::Loading,
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => Self::Permission(said),
+            (ErrorKind::Server(ServerErrorKind::Moved), _) => match error.redirect_node() {
+                Some((node, _)) => Self::Elsewhere(node.to_owned()),
+                None => Self::Cluster(said),
+            },
             (
                 ErrorKind::Server(
-                    ServerErrorKind::Moved
-                    | ServerErrorKind::Ask
+                    ServerErrorKind::Ask
                     | ServerErrorKind::CrossSlot
                     | ServerErrorKind::ClusterDown
                     | ServerErrorKind::TryAgain,
@@ -121,8 +134,9 @@ impl Fault {
             (ErrorKind::Server(ServerErrorKind::MasterDown), _) => Self::Replica,
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => Self::Login(said),
             (_, Some("OOM")) => Self::Memory(said),
-            (_, Some("MISCONF" | "NOREPLICAS")) => Self::Disk(said),
-            (_, Some("BUSY")) => Self::Busy(said),
+            (_, Some("MISCONF")) => Self::Disk(said),
+            (_, Some("NOREPLICAS")) => Self::Replicas(said),
+            (_, Some("BUSY")) => Self::Busy,
             (_, Some("WRONGTYPE")) | (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => {
                 Self::Damaged(said)
             }
@@ -130,18 +144,15 @@ impl Fault {
             (ErrorKind::Server(ServerErrorKind::ResponseError), _) => match said {
                 said if said.contains("READONLY ") => Self::Replica,
                 said if said.contains("OOM ") => Self::Memory(said),
-                said if said.contains("MISCONF ") || said.contains("NOREPLICAS ") => Self::Disk(said),
+                said if said.contains("MISCONF ") => Self::Disk(said),
+                said if said.contains("NOREPLICAS ") => Self::Replicas(said),
                 said if said.contains("executing the script can't") => Self::Permission(said),
                 said if said.contains("invalid username-password")
                     || said.contains("without any password") =>
                 {
                     Self::Login(said)
                 }
-                said if said.contains("cluster support disabled")
-                    || said.contains("SELECT is not allowed") =>
-                {
-                    Self::Cluster(said)
-                }
+                said if said.contains("SELECT is not allowed") => Self::Database,
                 said => Self::Other(said),
             },
             (ErrorKind::Io, _) if said.contains("certificate") || said.contains("tls") => Self::Tls(said),

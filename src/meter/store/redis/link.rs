@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{
     Client, Cmd, Connection, ConnectionAddr, FromRedisValue, Pipeline, RedisResult, Script, TlsCertificates,
@@ -13,20 +13,29 @@ use redis::{
 use super::fault::Fault;
 use super::server::Server;
 use crate::meter::store::StoreError;
+use crate::meter::store::patience::Patience;
 
 /// A connection that is opened when it is first used, and anew when the server has closed it.
 pub(crate) struct Link {
     server: Server,
+    patience: Patience,
     connection: Option<Connection>,
-    /// Whether an answer has not come in time. No further one is waited for: a hook that waits for
-    /// each of its steps misses its deadline.
-    is_slow: bool,
+    /// That an answer has not come in time. No further one is waited for: a hook that waits for each of
+    /// its steps misses its deadline.
+    given_up: Option<Fault>,
 }
 
 impl Link {
-    /// A connection to `server`, which is not opened yet.
+    /// A connection to `server`, which is not opened yet. Answers are waited for as long as the server is
+    /// given for each.
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, connection: None, is_slow: false }
+        Self::until(server, None)
+    }
+
+    /// [`new`](Self::new), where no answer is waited for after `until`.
+    pub(crate) fn until(server: Server, until: Option<Instant>) -> Self {
+        let patience = Patience { each: server.timeout, until };
+        Self { server, patience, connection: None, given_up: None }
     }
 
     /// The server.
@@ -92,13 +101,19 @@ impl Link {
         &mut self,
         step: impl Fn(&mut Connection) -> RedisResult<T> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let timeout = self.server.timeout;
-        if self.is_slow {
-            return Err(self.failed(Fault::Slow(timeout)));
+        if let Some(fault) = &self.given_up {
+            return Err(self.failed(fault.clone()));
         }
+        let timeout = self.server.timeout;
         let result = self.answer(step).and_then(|answer| answer.map_err(|error| Fault::of(&error, timeout)));
-        self.is_slow = matches!(result, Err(Fault::Slow(_)));
-        result.map_err(|fault| self.failed(fault))
+        result.map_err(|fault| {
+            let fault = match fault {
+                Fault::Slow(_) if self.patience.left().is_zero() => Fault::Late,
+                fault => fault,
+            };
+            self.given_up = matches!(fault, Fault::Slow(_) | Fault::Late).then(|| fault.clone());
+            self.failed(fault)
+        })
     }
 
     fn answer<T: Send + 'static>(
@@ -111,7 +126,7 @@ impl Link {
                 answer => return Ok(answer),
             }
         }
-        self.ask(connect(&self.server)?, step)
+        self.ask(connect(&self.server, self.patience.left())?, step)
     }
 
     /// Does `step` on a connection, and keeps it, unless an answer may still be on its way that a
@@ -121,7 +136,7 @@ impl Link {
         mut connection: Connection,
         step: impl Fn(&mut Connection) -> RedisResult<T> + Send + 'static,
     ) -> Result<RedisResult<T>, Fault> {
-        let (connection, answer) = within(self.server.timeout, move || {
+        let (connection, answer) = within(self.patience.left(), move || {
             let answer = step(&mut connection);
             (connection, answer)
         })?;
@@ -132,11 +147,11 @@ impl Link {
     }
 }
 
-/// Opens a connection and logs in, within the server's timeout.
-fn connect(server: &Server) -> Result<Connection, Fault> {
+/// Opens a connection and logs in, within `patience`.
+fn connect(server: &Server, patience: Duration) -> Result<Connection, Fault> {
     let timeout = server.timeout;
     let client = client(server)?;
-    let connected = within(timeout, move || {
+    let connected = within(patience, move || {
         let connection = client.get_connection_with_timeout(timeout)?;
         // Ends the thread of a step that nobody waits for any more.
         connection.set_read_timeout(Some(timeout))?;
@@ -150,9 +165,12 @@ fn connect(server: &Server) -> Result<Connection, Fault> {
 /// names are looked up and hands shaken without an end, and the limit of a socket is one of each read,
 /// of which a server may make an answer last as many as it likes.
 fn within<T: Send + 'static>(
-    timeout: Duration,
+    patience: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
+    if patience.is_zero() {
+        return Err(Fault::Slow(patience));
+    }
     let (sender, receiver) = mpsc::sync_channel(1);
     let work = move || {
         // Nobody listens any more where it has taken too long.
@@ -160,8 +178,8 @@ fn within<T: Send + 'static>(
     };
     let spawned = thread::Builder::new().name("redis".to_owned()).spawn(work);
     spawned.map_err(|error| Fault::Other(format!("no thread can be started: {error}")))?;
-    receiver.recv_timeout(timeout).map_err(|error| match error {
-        RecvTimeoutError::Timeout => Fault::Slow(timeout),
+    receiver.recv_timeout(patience).map_err(|error| match error {
+        RecvTimeoutError::Timeout => Fault::Slow(patience),
         RecvTimeoutError::Disconnected => Fault::Other("its thread has ended".to_owned()),
     })
 }

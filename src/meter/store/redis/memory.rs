@@ -4,10 +4,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
 
 use super::fault::Fault;
 use super::server::Server;
+use crate::meter::store::patience::Patience;
 use crate::meter::store::{StoreError, turn};
 
 /// An epoch and the steps that were seen of it. Epochs begin with the time at which they were made,
@@ -29,17 +30,23 @@ impl Seen {
 pub(super) struct Memory {
     path: PathBuf,
     /// How long to wait for another process that uses the file.
-    patience: Duration,
+    patience: Patience,
     seen: Seen,
 }
 
 impl Memory {
     /// Reads what is remembered of `server` in `directory`, which is made where it is missing.
-    pub(super) fn open(directory: &Path, server: &Server) -> Result<Self, StoreError> {
+    /// Other processes are waited for as long as the server is given, and not after `until`.
+    pub(super) fn open(
+        directory: &Path,
+        server: &Server,
+        until: Option<Instant>,
+    ) -> Result<Self, StoreError> {
         let of = format!("{}\n{}", server.address, server.namespace);
         let name = format!("redis-{}", &blake3::hash(of.as_bytes()).to_hex()[..16]);
         let path = directory.join(name);
-        let mut memory = Self { path, patience: server.timeout, seen: Seen::default() };
+        let patience = Patience { each: server.timeout, until };
+        let mut memory = Self { path, patience, seen: Seen::default() };
         let read =
             crate::meter::make_private(directory).and_then(|()| memory.exchange(&Seen::default(), false));
         read.map_err(|error| memory.failed(&error))?;
@@ -78,7 +85,7 @@ impl Memory {
     /// The greater of what the file holds, what is known and what is `shown`, here and in the file.
     /// The line has one length and is written at once, so that no reader finds half of it.
     fn exchange(&mut self, shown: &Seen, write: bool) -> io::Result<()> {
-        let _turn = turn::take(&self.path.with_extension("lock"), self.patience)?;
+        let _turn = turn::take(&self.path.with_extension("lock"), self.patience.left())?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
         let kept = read(&mut file)?;
@@ -93,7 +100,7 @@ impl Memory {
 
     fn failed(&self, error: &io::Error) -> StoreError {
         if error.kind() == io::ErrorKind::TimedOut {
-            return StoreError::Locked { path: self.path.clone(), waited_ms: self.patience.as_millis() };
+            return StoreError::Locked { path: self.path.clone(), waited_ms: self.patience.each.as_millis() };
         }
         StoreError::Directory { path: self.path.clone(), reason: error.to_string() }
     }

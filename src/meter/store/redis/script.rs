@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use redis::Script;
 
-/// What every script begins with.
+/// What every script but one begins with.
 const BEGIN: &str = include_str!("begin.lua");
 
 fn script(step: &str) -> Script {
     Script::new(&format!("{BEGIN}\n{step}"))
 }
 
+/// It stands alone, since a login that may not run what the others begin with is to be told so.
+pub(super) static PROBE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("probe.lua")));
 pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| script(include_str!("look.lua")));
 pub(super) static RESERVE: LazyLock<Script> = LazyLock::new(|| script(include_str!("reserve.lua")));
 pub(super) static DISPATCH: LazyLock<Script> = LazyLock::new(|| script(include_str!("dispatch.lua")));

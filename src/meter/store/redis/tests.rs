@@ -1,5 +1,7 @@
 //! Faults of a real server, what becomes of requests through them, and a race.
 
+mod states;
+
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,7 +45,7 @@ impl Machine {
     }
 
     fn open(&self) -> Result<RedisStore, StoreError> {
-        RedisStore::open(self.directory.path(), &self.server, &nonce(), None)
+        RedisStore::open(self.directory.path(), &self.server, &nonce(), None, None)
     }
 
     fn fault(&self) -> Fault {
@@ -143,7 +145,7 @@ fn a_request_that_is_asked_for_again_after_midnight_is_of_the_day_before() {
     let open = |run: &str| {
         let clock = std::sync::Arc::clone(&clock);
         let read = Box::new(move || clock.load(Ordering::SeqCst));
-        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read)).unwrap()
+        RedisStore::open(machine.directory.path(), &machine.server, run, Some(read), None).unwrap()
     };
     let (store, other) = (open("one"), open("other"));
     let limits = day(100);
@@ -256,88 +258,6 @@ fn scripts_are_sent_again_where_they_were_forgotten() {
 }
 
 #[test]
-fn a_server_that_cannot_write_is_told_apart() {
-    let server = RedisServer::start();
-    let machine = Machine::on(&server);
-    let store = machine.open().unwrap();
-    let limits = day(100);
-    for id in ["a", "lost"] {
-        reserve(&store, id, if id == "a" { 10 } else { 1 }, &limits).unwrap();
-        store.dispatch(id, LEASE).unwrap();
-    }
-
-    server.say("REPLICAOF 127.0.0.1 1");
-    assert_eq!(fault(reserve(&store, "b", 10, &limits)), Fault::Replica);
-    server.say("REPLICAOF NO ONE");
-
-    server.say("CONFIG SET maxmemory 1");
-    assert!(matches!(fault(reserve(&store, "b", 10, &limits)), Fault::Memory(_)));
-    // What was sent is charged even then.
-    store.settle("a", &settlement(12)).unwrap();
-    assert_eq!((used_today(&store).used, used_today(&store).reserved), (12, 1));
-    // Also where its row was lost.
-    server.say(&format!("DEL {}", machine.server.key(&request_key("lost"))));
-    store.settle("lost", &settlement(1)).unwrap();
-    assert_eq!(used_today(&store).used, 13);
-    server.say("CONFIG SET maxmemory 100mb");
-    server.say("CONFIG SET maxmemory-policy volatile-lru");
-    assert_eq!(machine.fault(), Fault::Evicting("volatile-lru".into()));
-    server.say("CONFIG SET maxmemory 0");
-    drop(machine.open().unwrap());
-
-    // Half-written counters would show here: what the lost row held is held on.
-    assert_eq!(reserve(&store, "b", 86, &limits).unwrap(), Admission::Granted);
-    assert!(matches!(reserve(&store, "c", 1, &limits).unwrap(), Admission::Denied(_)));
-}
-
-#[test]
-fn a_login_is_told_apart() {
-    let server = RedisServer::with(&["--requirepass", "hunter2"]);
-    let mut machine = Machine::of(&server.address());
-    assert!(matches!(machine.fault(), Fault::Login(said) if said.contains("NOAUTH")));
-    let password = |value: Option<&str>| {
-        Some(Password { variable: "REDIS_PASSWORD".into(), value: value.map(str::to_owned) })
-    };
-    machine.server.password = password(None);
-    assert_eq!(machine.fault(), Fault::PasswordMissing("REDIS_PASSWORD".into()));
-    machine.server.password = password(Some("wrong"));
-    let refused = machine.fault();
-    assert!(matches!(refused, Fault::Login(_)), "{refused:?}");
-    assert!(!refused.to_string().contains("wrong "), "{refused}");
-    machine.server.password = password(Some("hunter2"));
-    machine.init(false).unwrap();
-    drop(machine.open().unwrap());
-}
-
-/// What the documentation says that a login needs is enough, and a little less is not.
-#[test]
-fn a_login_needs_no_more_than_is_documented() {
-    let documented = include_str!("../../../../docs/store.md");
-    let rule = documented.lines().find_map(|line| line.strip_prefix("ACL SETUSER hookgate ")).unwrap();
-    let server = RedisServer::start();
-    let mut machine = Machine::of(&server.address());
-    machine.server.username = Some("hookgate".into());
-    machine.server.password = Some(Password { variable: "P".into(), value: Some("secret".into()) });
-    server.say(&format!("ACL SETUSER hookgate {}", rule.replace(">PASSWORD", ">secret")));
-    machine.init(false).unwrap();
-    let store = machine.open().unwrap();
-    reserve(&store, "a", 10, &day(10)).unwrap();
-    store.dispatch("a", LEASE).unwrap();
-    store.settle("a", &settlement(9)).unwrap();
-    reserve(&store, "b", 1, &day(10)).unwrap();
-    store.release("b").unwrap();
-    store.reap().unwrap();
-    store.update("breaker/x", &mut |_, _| Some("open".into())).unwrap();
-    assert_eq!(store.cells("breaker/").unwrap(), [("breaker/x".to_owned(), "open".to_owned())]);
-    assert_eq!(store.experience("openai", "gpt", 9).unwrap(), [Experience { counted: 10, reported: 9 }]);
-    assert_eq!(store.ledger(0).unwrap().len(), 2);
-    let about = store.about().unwrap();
-    assert!(about.warnings.iter().any(|warning| warning.contains("cannot be told")), "{about:?}");
-    server.say("ACL SETUSER hookgate -hincrby");
-    assert!(matches!(fault(reserve(&store, "c", 1, &day(11))), Fault::Permission(_)));
-}
-
-#[test]
 fn a_silent_server_is_waited_for_as_long_as_is_said() {
     let server = RedisServer::start();
     let mut machine = Machine::on(&server);
@@ -349,7 +269,8 @@ fn a_silent_server_is_waited_for_as_long_as_is_said() {
     server.go_on();
     // It has read the first question meanwhile; asked again, it is the same request.
     machine.server.timeout = Duration::from_secs(5);
-    let patient = RedisStore::open(machine.directory.path(), &machine.server, &store.run, None).unwrap();
+    let patient =
+        RedisStore::open(machine.directory.path(), &machine.server, &store.run, None, None).unwrap();
     assert_eq!(reserve(&patient, "a", 10, &day(10)).unwrap(), Admission::Granted);
     assert_eq!(used_today(&patient).reserved, 10);
 
@@ -404,24 +325,6 @@ fn a_memory_that_another_process_holds_is_waited_for_as_long_as_is_said() {
     turn.lock().unwrap();
     assert!(matches!(machine.open(), Err(StoreError::Locked { waited_ms: 50, .. })));
     drop(turn);
-}
-
-#[test]
-fn a_node_of_a_cluster_that_keeps_other_keys_says_so() {
-    let server = RedisServer::on_a_port(&["--cluster-enabled", "yes"]);
-    let machine = Machine::of(&format!("redis://127.0.0.1:{}", server.port()));
-    let down = machine.fault();
-    assert!(matches!(&down, Fault::Cluster(said) if said.contains("CLUSTERDOWN")), "{down:?}");
-    // One node with all slots: every key of a script has the same one, or the node would refuse.
-    server.say("CLUSTER ADDSLOTSRANGE 0 16383");
-    while machine.init(false).is_err() {
-        std::thread::yield_now();
-    }
-    let store = machine.open().unwrap();
-    reserve(&store, "a", 10, &day(10)).unwrap();
-    store.dispatch("a", LEASE).unwrap();
-    store.settle("a", &settlement(9)).unwrap();
-    assert_eq!(store.ledger(0).unwrap().len(), 1);
 }
 
 #[test]

@@ -134,7 +134,7 @@ pub(super) fn finish(
         ])
 }
 
-/// Sums what the run and the windows at `time` count for. All rows are the user's.
+/// What the run and the windows at `time` count for. All rows are the user's.
 pub(super) fn totals(
     connection: &Connection,
     time: u64,
@@ -143,7 +143,7 @@ pub(super) fn totals(
 ) -> rusqlite::Result<WindowTotals> {
     let mut totals = WindowTotals { time, ..WindowTotals::default() };
     let mut of_run = connection.prepare_cached(&format!(
-        "SELECT state, {SUMS} FROM requests WHERE run = ?1 AND state NOT IN ('released', 'denied') GROUP BY state"
+        "SELECT state, {OF_RUN} FROM requests WHERE run = ?1 AND state NOT IN ('released', 'denied') GROUP BY state"
     ))?;
     let mut rows = of_run.query([run])?;
     while let Some(row) = rows.next()? {
@@ -153,12 +153,10 @@ pub(super) fn totals(
     let named: Vec<_> = named.collect();
     totals.scopes = named.iter().map(|&(scope, _)| (scope, ScopeTotals::default())).collect();
     let (today, month) = calendar::window_ids(time);
-    // In the order of the index that holds all of it, so that nothing is sorted and no row is read.
-    let mut of_month = connection.prepare_cached(&format!(
-        "SELECT state, {SUMS}, day, repository, team, stage FROM requests
-         WHERE month = ?1 AND state NOT IN ('released', 'denied')
-         GROUP BY day, repository, team, stage, state"
-    ))?;
+    let mut of_month = connection.prepare_cached(
+        "SELECT state, tokens_high, tokens_low, cost_high, cost_low, unpriced, day, repository, team, stage FROM sums
+         WHERE month = ?1",
+    )?;
     let mut rows = of_month.query([month])?;
     while let Some(row) = rows.next()? {
         let is_today = row.get_ref("day")?.as_str()? == today;
@@ -166,7 +164,7 @@ pub(super) fn totals(
             let belongs = match scope {
                 Scope::User => true,
                 Scope::Repository => row.get_ref("repository")?.as_str()? == name,
-                Scope::Team => row.get_ref("team")?.as_str_or_null()? == Some(name),
+                Scope::Team => row.get_ref("team")?.as_str()? == name,
                 Scope::Stage => row.get_ref("stage")?.as_str()? == name,
             };
             let Some(totals) = totals.scopes.get_mut(&scope).filter(|_| belongs) else { continue };
@@ -179,12 +177,11 @@ pub(super) fn totals(
     Ok(totals)
 }
 
-/// Sums of a group of rows. SQLite's `sum` fails where it leaves 64 bits, so that the upper and the
-/// lower half of the figures are summed apart.
-const SUMS: &str = "sum(tokens >> 32), sum(tokens & 0xFFFFFFFF), sum(cost >> 32), sum(cost & 0xFFFFFFFF),
+/// Sums of a run's rows, of which there are few, as `sums` holds them of all.
+const OF_RUN: &str = "sum(tokens >> 32), sum(tokens & 0xFFFFFFFF), sum(cost >> 32), sum(cost & 0xFFFFFFFF),
                     sum(cost IS NULL AND tokens > 0)";
 
-/// Adds a group of `state` and its [`SUMS`]. What leaves 64 bits after all stays at their end.
+/// Adds a state and its sums. What leaves 64 bits after all stays at their end.
 fn add(totals: &mut Totals, row: &Row<'_>) -> rusqlite::Result<()> {
     let sum = |high, low| -> rusqlite::Result<u64> {
         let (high, low) = (optional(row, high)?.unwrap_or(0), optional(row, low)?.unwrap_or(0));

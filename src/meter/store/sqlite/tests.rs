@@ -59,8 +59,12 @@ fn place(directory: &Path) -> Place {
     Place { directory: directory.to_path_buf(), redis: None }
 }
 
+fn patient(each: Duration) -> Patience {
+    Patience { each, until: None }
+}
+
 fn open(directory: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open_waiting(directory, "run", Box::new(|| LATE), Duration::from_millis(20))
+    SqliteStore::open_waiting(directory, "run", Box::new(|| LATE), patient(Duration::from_millis(20)))
 }
 
 fn budget(directory: &Path, limits: Limits) -> Budget {
@@ -156,7 +160,7 @@ fn a_newer_ledger_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();
     store.lock().connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 3, known: 2, .. })));
+    assert!(matches!(open(directory.path()), Err(StoreError::Newer { found: 4, known: 3, .. })));
 }
 
 #[test]
@@ -219,7 +223,8 @@ fn readers_do_not_wait_for_a_writer_that_stopped() {
     let directory = tempfile::tempdir().unwrap();
     asked(&open(directory.path()).unwrap()).unwrap();
     let _stopped = turn::take(&directory.path().join("ledger.lock"), Duration::ZERO).unwrap();
-    let open = || SqliteStore::open_waiting(directory.path(), "r", Box::new(|| LATE), Duration::ZERO);
+    let open =
+        || SqliteStore::open_waiting(directory.path(), "r", Box::new(|| LATE), patient(Duration::ZERO));
     let store = open().unwrap();
     assert_eq!(store.ledger(0).unwrap().len(), 1);
     assert!(store.totals(&Attribution::default()).is_ok());
@@ -253,18 +258,50 @@ fn a_ledger_that_cannot_be_written_is_named() {
     assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
 }
 
+/// What SQLite calls an unable open or an I/O error, whatever is behind it.
+#[cfg(unix)]
+#[test]
+fn what_is_in_the_way_of_the_ledger_is_named() {
+    let told = |obstruct: &dyn Fn(&Path)| {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path()).unwrap());
+        obstruct(directory.path());
+        let error = open(directory.path()).and_then(|store| asked(&store)).unwrap_err();
+        error.to_string().replace(&directory.path().display().to_string(), "")
+    };
+    let instead = |name: &'static str, make: fn(&Path)| {
+        move |directory: &Path| {
+            let _ = fs::remove_file(directory.join(name));
+            make(&directory.join(name));
+        }
+    };
+    let directory = |path: &Path| fs::create_dir(path).unwrap();
+    let nowhere = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
+    let gone = |path: &Path| std::os::unix::fs::symlink(path.with_extension("gone"), path).unwrap();
+    for (name, make, cause) in [
+        ("ledger.sqlite", directory as fn(&Path), "/ledger.sqlite cannot be used (is a directory); "),
+        ("ledger.sqlite", nowhere, "/ledger.sqlite cannot be used (Too many levels of symbolic links"),
+        ("ledger.sqlite", gone, "/ledger.sqlite cannot be used (No such file or directory"),
+        ("ledger.sqlite-wal", directory, "/ledger.sqlite-wal cannot be used (is a directory); "),
+        ("ledger.sqlite-shm", directory, "/ledger.sqlite-shm cannot be used (is a directory); "),
+        ("ledger.lock", nowhere, "/ledger.lock cannot be used (Too many levels of symbolic links"),
+    ] {
+        let said = told(&instead(name, make));
+        assert!(said.starts_with(cause), "{name}: {said}");
+    }
+}
+
 #[test]
 fn a_failing_disk_is_told_apart() {
-    let explained = |code| {
-        explain(
-            Path::new("ledger.sqlite"),
-            BUSY,
-            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None),
-        )
-    };
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let path = directory.path().join("ledger.sqlite");
+    let explained =
+        |code| explain(&path, BUSY, rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_READONLY_DIRECTORY), StoreError::ReadOnly { .. }));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_FULL), StoreError::Full { .. }));
     assert!(matches!(explained(rusqlite::ffi::SQLITE_IOERR_FSYNC), StoreError::Other { .. }));
+    assert!(explained(rusqlite::ffi::SQLITE_IOERR_FSYNC).to_string().contains("(SQLite's code 1034)"));
 }
 
 #[test]
@@ -282,7 +319,8 @@ fn racing_runs_never_overspend() {
                 let patience = Duration::from_secs(120);
                 let run = format!("{:?}", std::thread::current().id());
                 let store =
-                    SqliteStore::open_waiting(directory.path(), &run, Box::new(|| LATE), patience).unwrap();
+                    SqliteStore::open_waiting(directory.path(), &run, Box::new(|| LATE), patient(patience))
+                        .unwrap();
                 let budget = Budget::over(Box::new(store), limits, Attribution::default()).unwrap();
                 // Ten times the limit over all threads; each request takes exactly what it asks for.
                 for _ in 0..10 {
@@ -340,7 +378,8 @@ fn midnight_does_not_move_a_charge() {
 #[test]
 fn a_clock_that_was_ahead_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    let open = |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock)).unwrap();
+    let open =
+        |clock: u64| SqliteStore::open(directory.path(), "run", Box::new(move || clock), None).unwrap();
     asked(&open(LATE)).unwrap();
     assert!(open(LATE - 60_000).about().unwrap().warnings.is_empty());
     let warnings = open(LATE - 50 * 3_600_000).about().unwrap().warnings;

@@ -1,10 +1,10 @@
-//! A ledger that an earlier version of the program made.
+//! Ledgers that earlier versions of the program made, and what triggers make of any.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::meter::store::sqlite::SqliteStore;
-use crate::meter::store::{State, Store};
+use crate::meter::store::{State, Store, Totals};
 use crate::meter::{Attribution, Scope};
 
 /// 2026-11-23T12:00Z.
@@ -64,7 +64,7 @@ fn version_1(directory: &Path) {
 }
 
 fn opened(directory: &Path, run: &str) -> SqliteStore {
-    SqliteStore::open(directory, run, Box::new(|| NOON)).unwrap()
+    SqliteStore::open(directory, run, Box::new(|| NOON), None).unwrap()
 }
 
 /// All that the database says of its tables and indices.
@@ -119,4 +119,41 @@ fn processes_that_open_a_ledger_of_version_1_at_once_lose_nothing() {
             });
         }
     });
+}
+
+/// Makes a ledger one of version 2, which had an index where this one has sums.
+const BACK_TO_2: &str = "
+DROP TRIGGER request_made; DROP TRIGGER request_changes; DROP TRIGGER request_changed; DROP TRIGGER request_removed;
+DROP VIEW amounts; DROP TABLE sums;
+CREATE INDEX requests_month ON requests (month, day, repository, team, stage, state, tokens, cost)
+    WHERE state NOT IN ('released', 'denied');
+PRAGMA user_version = 2;
+";
+
+#[test]
+fn a_ledger_of_version_2_becomes_what_a_new_one_is() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    opened(new.path(), "run");
+    // Rows of which no two halves are zero, and of which none can be summed in 64 bits.
+    version_1(old.path());
+    drop(opened(old.path(), "run"));
+    let connection = Connection::open(old.path().join("ledger.sqlite")).unwrap();
+    connection.execute("UPDATE requests SET tokens = ?1, cost = ?1 WHERE id <> 'c'", [i64::MAX]).unwrap();
+    connection.execute_batch(BACK_TO_2).unwrap();
+    drop(connection);
+    let store = opened(old.path(), "run");
+    assert_eq!(schema(old.path()), schema(new.path()));
+    let attribution = Attribution { team: Some("pay".into()), ..Attribution::default() };
+    let scopes = store.totals(&attribution).unwrap().scopes;
+    let (all, team) = (scopes[&Scope::User].month, scopes[&Scope::Team].day);
+    let most = i64::MAX.unsigned_abs();
+    assert_eq!((all.used, all.reserved, all.used_cost.0), (most, most, most));
+    assert_eq!((team.used, team.reserved), (most, 0));
+    assert_eq!(store.reap().unwrap(), 1);
+    assert_eq!(store.totals(&attribution).unwrap().scopes[&Scope::User].day.used, most + 240);
+    // Whoever changes the rows.
+    let connection = Connection::open(old.path().join("ledger.sqlite")).unwrap();
+    connection.execute_batch("UPDATE requests SET team = NULL; DELETE FROM requests WHERE id = 'b'").unwrap();
+    let scopes = store.totals(&attribution).unwrap().scopes;
+    assert_eq!((scopes[&Scope::User].day.used, scopes[&Scope::Team].day), (240, Totals::default()));
 }
