@@ -86,6 +86,7 @@ fn what_follows_or_precedes_the_path_is_no_part_of_it() {
         ("git@host:acme/web?token=SECRET", Some("acme/web")),
         ("https://bob:pa/SECRET@host/web", Some("web")),
         ("https://bob:p@SECRET/x@host/acme/web", Some("acme/web")),
+        ("https://bob:p@x/SECRET@host/web", Some("web")),
         ("https://bob%40corp:SECRET@host/acme/web", Some("acme/web")),
         ("ghp_x:SECRET@host:web", Some("web")),
         ("SECRET@host:acme/web", Some("acme/web")),
@@ -116,7 +117,8 @@ fn a_name_is_fit_for_a_terminal() {
 
 /// A part of an address that holds the secret, between characters that mean something in addresses.
 fn secret() -> impl Strategy<Value = String> {
-    ("[a-z]{2,4}[a-z/:@?#%.\\[\\]=&+]{0,5}", "[a-z/:@?#%.\\[\\]=&+]{0,5}")
+    // Few letters, so that most of it means something.
+    ("[a-z]{2,4}[ab/:@?#%.\\[\\]]{0,5}", "[ab/:@?#%.\\[\\]]{0,5}")
         .prop_map(|(before, after)| format!("{before}{SECRET}{after}"))
 }
 
