@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use meter::{
     Budget, By, Models, ModelsAction, Prices, PricesAction, Since, Spend, SpendFormat, Store, StoreAction,
+    check_label,
 };
 
 /// A git hook manager that treats model calls as a metered utility.

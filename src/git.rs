@@ -5,6 +5,7 @@ pub mod attributes;
 mod history;
 mod patch;
 mod path;
+mod remote;
 pub mod work_tree;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use git2::{Delta as DeltaStatus, DiffFindOptions, DiffOptions, ErrorCode, Reposi
 
 pub use patch::FilePatch;
 pub use path::RepoPath;
+use remote::name_of_remote;
 
 /// What git could not do.
 #[derive(Debug, thiserror::Error)]
@@ -244,18 +246,20 @@ impl Repository {
         }
     }
 
-    /// What to call the repository in the ledger: the last two parts of `origin`'s address without
-    /// `.git`, or the name of the main work tree's directory.
+    /// What to call the repository in the ledger: the last two parts of the path in `origin`'s address
+    /// without `.git`, or the name of the main work tree's directory. In lower case, since forges take
+    /// `Team/Web` and `team/web` for one.
     #[must_use]
     pub fn name(&self) -> String {
         // Not the value as configured: `url.*.insteadOf` may shorten an address to something else.
         let origin =
             self.inner.find_remote("origin").ok().and_then(|remote| Some(remote.url().ok()?.to_owned()));
-        origin.as_deref().and_then(name_of_remote).unwrap_or_else(|| {
+        let name = origin.as_deref().and_then(name_of_remote).unwrap_or_else(|| {
             let main = self.inner.is_worktree().then(|| self.common_dir().parent()).flatten();
             let directory = main.unwrap_or_else(|| self.work_tree()).file_name();
             directory.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
-        })
+        });
+        name.to_lowercase()
     }
 
     /// The branch that `HEAD` is on, also before its first commit; none when detached.
@@ -504,81 +508,9 @@ fn file_mode(mode: u32) -> Option<FileMode> {
     }
 }
 
-/// `git@host:team/web.git`, `https://host/team/web` and `/srv/team/web.git` are all `team/web`. Of an
-/// address only the path counts, since a clone of CI has a token before the host, and people come by
-/// another port or protocol.
-fn name_of_remote(url: &str) -> Option<String> {
-    let path = match (url.split_once("://"), url.split_once(':')) {
-        (Some((_, rest)), _) => rest.split_once('/').map_or("", |(_, path)| path),
-        // As git tells `host:path` from a path with a colon in it.
-        (None, Some((host, path))) if !host.contains('/') => path,
-        _ => url,
-    };
-    // Azure DevOps has `_git` in its addresses for https, and not in those for ssh.
-    let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != "_git").rev();
-    let name = parts.next()?;
-    let name = name.strip_suffix(".git").unwrap_or(name);
-    Some(parts.next().map_or_else(|| name.to_owned(), |owner| format!("{owner}/{name}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn remotes_are_named_by_their_last_two_parts() {
-        for url in ["git@example.org:team/web.git", "https://example.org/team/web/", "/srv/team/web.git"] {
-            assert_eq!(name_of_remote(url).as_deref(), Some("team/web"), "{url}");
-        }
-        assert_eq!(name_of_remote("web.git").as_deref(), Some("web"));
-        assert_eq!(name_of_remote(""), None);
-        assert_eq!(name_of_remote("https://example.org"), None);
-    }
-
-    #[test]
-    fn ci_and_people_come_to_the_same_name() {
-        let same: [(&str, &[&str]); 4] = [
-            (
-                "acme/web",
-                &[
-                    "https://github.com/acme/web",
-                    "https://x-access-token:ghs_secret@github.com/acme/web.git",
-                    "ssh://git@github.com:22/acme/web.git",
-                    "git@github.com:acme/web.git",
-                    "https://github.com:8443/acme/web/",
-                    "git://github.com/acme/web.git",
-                    "file:///srv/git/acme/web.git",
-                ],
-            ),
-            (
-                "sub/web",
-                &[
-                    "https://gitlab-ci-token:glcbt-secret@gitlab.example.org/group/sub/web.git",
-                    "git@gitlab.example.org:group/sub/web.git",
-                ],
-            ),
-            (
-                "project/web",
-                &[
-                    "https://org@dev.azure.com/org/project/_git/web",
-                    "git@ssh.dev.azure.com:v3/org/project/web",
-                ],
-            ),
-            (
-                "web",
-                &[
-                    "https://ada:secret@example.org/web.git",
-                    "git@example.org:web",
-                    "ssh://example.org:22/web",
-                ],
-            ),
-        ];
-        for (name, urls) in same {
-            for url in urls {
-                assert_eq!(name_of_remote(url).as_deref(), Some(name), "{url}");
-            }
-        }
-    }
 
     #[test]
     fn edits_count_like_git_hunk_headers() {

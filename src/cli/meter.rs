@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::ListFormat;
-use crate::text::instead;
+use crate::text::{instead, one_line};
 
 /// `store`.
 #[derive(Debug, Args)]
@@ -23,7 +23,8 @@ pub struct Store {
 pub enum StoreAction {
     /// Make the store on the server of [store] in your config.toml; one that is there stays.
     Init {
-        /// Go on where the server has lost writes that this machine saw: limits may be overrun by them.
+        /// Go on where the server has lost writes that this machine saw, with what is left or from zero:
+        /// limits may be overrun by them.
         #[arg(long)]
         accept_loss: bool,
     },
@@ -166,6 +167,7 @@ impl FromStr for By {
 
     fn from_str(written: &str) -> Result<Self, String> {
         if let Some(name) = written.strip_prefix("label:").filter(|name| !name.is_empty()) {
+            check_label(name)?;
             return Ok(Self::Label(name.to_owned()));
         }
         // What design documents and habit call it.
@@ -186,6 +188,24 @@ impl fmt::Display for By {
             (_, None) => Ok(()),
         }
     }
+}
+
+/// Characters of the longest name of a label.
+const LONGEST_LABEL: usize = 40;
+
+/// Whether a label can have this name.
+///
+/// # Errors
+/// Which names there are.
+pub fn check_label(name: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+    if (1..=LONGEST_LABEL).contains(&name.len()) && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    let name = one_line(name, 2 * LONGEST_LABEL);
+    Err(format!(
+        "{name:?} is no name of a label: expected 1 to {LONGEST_LABEL} of a-z, 0-9, `_`, `.` and `-`"
+    ))
 }
 
 /// From when on to count.

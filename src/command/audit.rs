@@ -78,8 +78,8 @@ fn apply(
     fs::write(&path, text)
         .map_err(|source| Error::Io { action: format!("write {}", path.display()), source })?;
     // What counts is what the files say together, now that one of them says something else.
-    let limits = Config::load(repository, environment)?.options(hook)?.limits;
-    let in_force = limits.tokens(Window::Hook).unwrap_or(token_limit);
+    let now = Config::load(repository, environment)?;
+    let in_force = now.options(hook)?.limits.tokens(Window::Hook).unwrap_or(token_limit);
     let because = if in_force == token_limit {
         None
     } else if config.user.file.limits.own.hook_tokens == Some(in_force) {
@@ -88,7 +88,8 @@ fn apply(
         Some(format!("{LOCAL_FILE} says so"))
     };
     let hook = hook.as_str().to_owned();
-    Ok(Applied { file: REPOSITORY_FILE.to_owned(), hook, token_limit, in_force, because })
+    let needs_consent = !now.consent.allows();
+    Ok(Applied { file: REPOSITORY_FILE.to_owned(), hook, token_limit, in_force, because, needs_consent })
 }
 
 /// Why a limit is not written that leaves no room for code, and which one could be.

@@ -23,6 +23,7 @@ use crate::meter::store::About;
 use crate::model::Egress;
 use crate::report::BILLED;
 use crate::report::models::may_leave;
+use crate::text::instead;
 use crate::tokens::Count;
 
 pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<ExitStatus, Error> {
@@ -139,9 +140,41 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
         )?,
     }
     tiers(&config, list)?;
+    prices(&config, list)?;
+    network(environment, list)?;
     ledger(&config.user, list)?;
     sharing(&config, list)?;
     cache(&config, list)
+}
+
+/// Prices that the user's file gives to models of no tier: probably another one was meant.
+fn prices(config: &Config, list: &mut List<'_>) -> io::Result<()> {
+    let tiers = config.user.file.tiers.values().map(|tier| format!("{}/{}", tier.provider, tier.model));
+    let tiers: Vec<_> = tiers.collect();
+    let tiers: Vec<_> = tiers.iter().map(String::as_str).collect();
+    for model in config.user.file.prices.keys().filter(|model| !tiers.contains(&model.as_str())) {
+        let instead = instead(model, &tiers);
+        let about = format_args!("[prices.{model:?}] is of no tier: no hook uses it{instead}");
+        list.warn("prices", about)?;
+    }
+    Ok(())
+}
+
+/// Variables that lead what is sent to other machines another way. Their values are not shown: a
+/// proxy's address may hold a password.
+fn network(environment: &Environment, list: &mut List<'_>) -> io::Result<()> {
+    let set =
+        |names: &[&'static str]| names.iter().copied().find(|name| environment.variable(name).is_some());
+    if let Some(name) = set(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) {
+        list.ok("proxy", format_args!("{name} names one for requests to other machines"))?;
+    }
+    if let Some(name) = set(&["SSL_CERT_FILE", "SSL_CERT_DIR"]) {
+        list.ok(
+            "certificates",
+            format_args!("{name} says which authorities are trusted, and not the system"),
+        )?;
+    }
+    Ok(())
 }
 
 /// Where reservations and the ledger are kept, and what that place promises.

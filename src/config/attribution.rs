@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{ConfigError, Environment};
+use crate::cli::check_label;
 use crate::text::{is_unprintable, one_line};
 
 /// The variable that adds labels: `cost-centre=42,env=ci`.
@@ -12,9 +13,6 @@ const LABELS: &str = "HOOKGATE_LABELS";
 
 /// The most labels that one run has: each is a column of somebody's table.
 const MOST_LABELS: usize = 16;
-
-/// Characters of the longest name of a label.
-const LONGEST_NAME: usize = 40;
 
 /// Characters of the longest value of a label, and of what is taken from the environment.
 const LONGEST_VALUE: usize = 120;
@@ -29,13 +27,7 @@ impl TryFrom<BTreeMap<String, String>> for Labels {
 
     fn try_from(labels: BTreeMap<String, String>) -> Result<Self, String> {
         for (name, value) in &labels {
-            let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-            if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(is_plain) {
-                let name = one_line(name, 2 * LONGEST_NAME);
-                return Err(format!(
-                    "{name:?} is no name of a label: expected 1 to {LONGEST_NAME} of a-z, 0-9, `_`, `.` and `-`"
-                ));
-            }
+            check_label(name)?;
             if value.is_empty() || value.chars().count() > LONGEST_VALUE || value.chars().any(is_unprintable)
             {
                 return Err(format!(

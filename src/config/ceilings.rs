@@ -14,7 +14,7 @@ pub struct Ceiling {
 
 /// The user's ceilings over whoever is charged, and for a hook the tokens that one run may take as the
 /// repository has it, with where it says so: a repository lowers its user's ceilings, and cannot
-/// raise them.
+/// raise them. Above what is built in, it needs their consent: see [`Capabilities`](super::trust::Capabilities).
 pub(super) fn ceilings(
     user: &UserLimits,
     asked: Option<(u64, &str)>,

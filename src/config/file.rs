@@ -87,11 +87,11 @@ pub struct Tier {
 /// Ceilings that no repository can raise: the user's own over everything, and those of repositories,
 /// teams and stages by their names, where `"*"` is each one that has no table of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "WrittenLimits")]
+#[serde(try_from = "WrittenLimits")]
 pub struct UserLimits {
     /// Of the user.
     pub own: Ceilings,
-    /// Of repositories.
+    /// Of repositories, in lower case: see [`Repository::name`](crate::git::Repository::name).
     pub repository: BTreeMap<String, Ceilings>,
     /// Of teams.
     pub team: BTreeMap<String, Ceilings>,
@@ -194,17 +194,27 @@ struct WrittenLimits {
     counting: Counting,
 }
 
-impl From<WrittenLimits> for UserLimits {
-    fn from(written: WrittenLimits) -> Self {
+impl TryFrom<WrittenLimits> for UserLimits {
+    type Error = String;
+
+    fn try_from(written: WrittenLimits) -> Result<Self, String> {
         let WrittenLimits { call_tokens, hook_tokens, day_tokens, month_tokens, day_usd, month_usd, .. } =
             written;
-        Self {
+        let mut repository = BTreeMap::new();
+        for (name, ceilings) in written.repository {
+            if repository.insert(name.to_lowercase(), ceilings).is_some() {
+                return Err(format!(
+                    "[limits.repository] has {name:?} in two spellings: upper and lower case are one name"
+                ));
+            }
+        }
+        Ok(Self {
             own: Ceilings { call_tokens, hook_tokens, day_tokens, month_tokens, day_usd, month_usd },
-            repository: written.repository,
+            repository,
             team: written.team,
             stage: written.stage,
             counting: written.counting,
-        }
+        })
     }
 }
 

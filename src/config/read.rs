@@ -12,6 +12,7 @@ use super::file::{RepositoryFile, StoreSection, Tier, UserFile};
 use crate::check::baseline::Baseline;
 use crate::cli::Hook;
 use crate::meter::store::{AddressError, Password, Server};
+use crate::model::Endpoint;
 use crate::text::{one_line, plain_message};
 
 /// The longest file that is read, in bytes. Configuration is written by hand.
@@ -62,8 +63,12 @@ pub fn user_file(path: &Path, text: &str) -> Result<UserFile, ConfigError> {
     for name in file.tiers.keys() {
         plain_name(path, "[tiers]", name)?;
     }
-    for name in file.providers.keys() {
+    for (name, provider) in &file.providers {
         plain_name(path, "[providers]", name)?;
+        // Here and not where a tier is asked, so that no command shows an address that holds a secret.
+        if let Err(error) = Endpoint::check_address(&provider.base_url) {
+            return inconsistent(format!("[providers.{name}]: {error}"));
+        }
     }
     for (name, Tier { provider, .. }) in &file.tiers {
         if !file.providers.contains_key(provider) {

@@ -33,7 +33,7 @@ use crate::report::alert::Thresholds;
 /// Tokens of one hook run where the repository says nothing, and who says that.
 pub const USUAL_LIMIT: (u64, &str) = (4000, "built in");
 /// Wall time of all requests of one hook run where the repository says nothing.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// The tier that is asked where the repository says nothing: the user's own.
 const TIER: &str = "local";
 
@@ -88,7 +88,8 @@ impl Config {
         let (labels, note) = attribution::labels(&asked.labels, &user.file.labels, environment)?;
         let unpriced = user.prices.as_ref().err().map(|error| format!("prices are unknown: {error}"));
         let record = ConsentRecord::of(repository.common_dir(), &user.state_directory)?;
-        let consent = record.consent(&Capabilities::of(&asked), environment.accepted_hash())?;
+        let asked_for = Capabilities::of(&asked, &user.file.limits.own);
+        let consent = record.consent(&asked_for, environment.accepted_hash())?;
         Ok(Self {
             user,
             repository: asked,
@@ -113,7 +114,7 @@ impl Config {
     /// What the repository's files ask for.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities::of(&self.repository)
+        Capabilities::of(&self.repository, &self.user.file.limits.own)
     }
 
     /// What each stage is told for a run of `hook`.
@@ -376,6 +377,8 @@ fn tiers(section: &HookSection) -> Vec<&str> {
     }
 }
 
+#[cfg(test)]
+mod consent_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

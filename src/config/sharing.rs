@@ -39,6 +39,7 @@ impl TryFrom<String> for Writer {
         let parts = written.split_once(':').filter(|(_, name)| !name.is_empty());
         let scope = |word: &str| Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
         match parts.and_then(|(word, name)| Some((scope(word)?, name))) {
+            Some((Scope::Repository, name)) => Ok(Self::Named(Scope::Repository, name.to_lowercase())),
             Some((scope, name)) => Ok(Self::Named(scope, name.to_owned())),
             None => Err(format!(
                 "{written:?} names no writer: expected \"*\", or a scope and a name as in \"stage:review\", \

@@ -1,20 +1,24 @@
 //! What a repository's files may do only with their user's consent, and the record of it.
 //!
-//! Most keys need none: rules, exclusions and lower limits do no harm. To send code to a model, or
-//! to refuse commits that no model looked at, is the user's decision. Consent is given to a hash of
+//! Most keys need none: rules, exclusions and lower limits do no harm. To send code to a model, to
+//! spend or wait more than is usual, or to refuse commits that no model looked at, is the user's
+//! decision. Consent is given to a hash of
 //! exactly those keys, so that editing others does not ask again and editing these always does.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ConfigError;
-use super::file::{Failover, RepositoryFile};
+use super::file::{Ceilings, Failover, RepositoryFile};
+use super::resolve::{DEADLINE, USUAL_LIMIT};
 use crate::cli::Hook;
 use crate::payload::policy::{Answerer, Kind};
+use crate::tokens::Grouped;
 
 /// What a repository's files ask for, by hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub struct Capabilities {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct HookCapabilities {
+    /// Milliseconds, where that is longer than the usual deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     escalate: Option<String>,
     /// `any`, where a tier may be asked that steps up from those before it.
@@ -39,23 +46,31 @@ struct HookCapabilities {
     required: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tiers: Vec<String>,
+    /// Where that is above the usual limit, and above any that the user has set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_limit: Option<u64>,
 }
 
 impl Capabilities {
-    /// What `file` asks for.
+    /// What `file` asks for beyond what a user's own ceilings allow it anyway.
     #[must_use]
-    pub fn of(file: &RepositoryFile) -> Self {
+    pub fn of(file: &RepositoryFile, own: &Ceilings) -> Self {
         let hooks = [Hook::PreCommit, Hook::PrePush].into_iter().map(|hook| {
             let section = file.hooks.section(hook);
             let tiers = section.tiers.clone().unwrap_or_default();
             // With one tier there is none to step up to, and with none nobody is asked at all.
             let steps_up = section.failover == Some(Failover::Any) && tiers.len() > 1;
             let is_mute = section.tiers.as_deref().is_some_and(<[_]>::is_empty);
+            // Where the user has said how much a run may take, that counts: see `ceilings`.
+            let raised = |limit: &u64| *limit > USUAL_LIMIT.0 && own.hook_tokens.is_none();
+            let deadline = section.deadline.map(|deadline| deadline.0).filter(|it| *it > DEADLINE);
             let asked = HookCapabilities {
+                deadline_ms: deadline.filter(|_| !is_mute).map(|it| it.as_millis() as u64),
                 escalate: section.escalate.clone().filter(|_| !is_mute),
                 failover: steps_up.then(|| "any".to_owned()),
                 required: section.required.unwrap_or(false),
                 tiers,
+                token_limit: section.token_limit.filter(|_| !is_mute).filter(raised),
             };
             (hook.as_str().to_owned(), asked)
         });
@@ -105,6 +120,16 @@ impl Capabilities {
                 lines.push(format!(
                     "{hook}: send code that a tier is unsure of to your tier `{tier}` too, even if that one is not on \
                      this machine, or is premium"
+                ));
+            }
+            if let Some(tokens) = asked.token_limit {
+                let (tokens, usual) = (Grouped(tokens), Grouped(USUAL_LIMIT.0));
+                lines.push(format!("{hook}: spend up to {tokens} tokens in one run; {usual} are usual"));
+            }
+            if let Some(deadline) = asked.deadline_ms {
+                let deadline = Duration::from_millis(deadline);
+                lines.push(format!(
+                    "{hook}: wait up to {deadline:?} for the answers of one run; {DEADLINE:?} are usual"
                 ));
             }
             if asked.required {

@@ -280,7 +280,9 @@ impl fmt::Display for Closure {
         f.write_str(match self.cause {
             Cause::Failing | Cause::Away => "; it is asked again ",
             Cause::Key => "; set another key, or it is asked again ",
-            Cause::Quota => "; use another key, or it is asked again ",
+            Cause::Quota => {
+                "; once there is more, `hookgate models test` lets it be asked; else it is asked again "
+            }
         })?;
         write!(f, "from {} on", moment(self.until, self.now))
     }

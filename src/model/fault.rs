@@ -141,7 +141,9 @@ impl Fault<'_> {
     pub(super) fn status(self, status: u16, notice: &Notice) -> Box<AskError> {
         let words = notice.complaint.as_deref().map(|words| format!(" \"{}\"", self.words(words)));
         let advice = match (status, &self.0.key) {
-            _ if notice.is_quota => "a quota is used up: raise it at the provider, or wait",
+            _ if notice.is_quota => {
+                "a quota is used up: raise it at the provider, then `hookgate models test` opens the way again; or wait"
+            }
             _ if notice.is_loading => "the model is being loaded: try again in a moment",
             _ if notice.is_too_long => LARGER_CONTEXT,
             _ if notice.is_about_schema => "it takes no JSON schema: use a model or a server that does",

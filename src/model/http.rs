@@ -290,10 +290,11 @@ pub(super) struct Address(Url);
 impl Address {
     /// Reads a `base_url`.
     pub(super) fn parse(base_url: &str) -> Result<Self, EndpointError> {
+        // What is no address may still hold a password or a key.
+        let written = || if base_url.contains(['@', '?', '#']) { "…" } else { base_url }.to_owned();
         let url = Url::parse(base_url)
-            .map_err(|error| EndpointError::NotAUrl { url: base_url.to_owned(), why: error.to_string() })?;
+            .map_err(|error| EndpointError::NotAUrl { url: written(), why: error.to_string() })?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let written = || base_url.to_owned();
         if !url.username().is_empty() || url.password().is_some() {
             return Err(EndpointError::Credentials { host });
         }

@@ -107,7 +107,7 @@ pub enum EndpointError {
     ForbiddenHost(String),
     /// A key that no header may hold.
     #[error(
-        "the key from {origin} is empty or holds a line break, a control or a non-ASCII character: set it again"
+        "the key from {origin} is empty or holds white space, a control or a non-ASCII character: set it again"
     )]
     Key {
         /// Where it came from.
@@ -159,13 +159,21 @@ impl Endpoint {
         }
     }
 
+    /// Whether anything may be sent to an address.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub fn check_address(base_url: &str) -> Result<(), EndpointError> {
+        http::Address::parse(base_url).map(|_| ())
+    }
+
     /// Whether anything may be sent to it. Asked where the configuration is read, so that a mistake
     /// is reported with its line, and again before every request.
     ///
     /// # Errors
     /// See [`EndpointError`].
     pub fn check(&self) -> Result<(), EndpointError> {
-        http::Address::parse(&self.base_url)?;
+        Self::check_address(&self.base_url)?;
         match &self.key {
             // What a header may hold (RFC 9110, 5.5), without the white space that no key has.
             Some(key) if key.value.is_empty() || !key.value.bytes().all(|byte| byte.is_ascii_graphic()) => {

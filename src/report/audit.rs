@@ -228,6 +228,9 @@ pub struct Applied {
     /// Why that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// Whether nothing is sent until the user allows it, since the limit is above the usual one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub needs_consent: bool,
 }
 
 /// Writes an audit, as text or as one line of JSON.

@@ -1,6 +1,6 @@
 //! Bad input gets one clear message, the exit code of the table, and nothing is lost.
 
-use crate::harness::repo::Repo;
+use crate::harness::repo::{Repo, Said};
 
 /// Standard error of a command that has to fail with exit code 2.
 #[track_caller]
@@ -226,6 +226,31 @@ fn doctor_names_the_users_file() {
     repo.configure_user("team = \"payments\"\n");
     let said = repo.hookgate(["doctor"]).expect(0);
     assert!(said.stdout.contains(&format!("yours is {path}")), "{said:#?}");
+}
+
+#[test]
+fn doctor_names_what_was_probably_meant_otherwise() {
+    let repo = repo();
+    repo.configure_user(
+        "[providers.p]\ndialect = \"openai\"\nbase_url = \"https://models.example.org\"\n\
+         [tiers]\nlocal = { provider = \"p\", model = \"big-model\" }\n\
+         [prices.\"p/big-modle\"]\ninput = 1\noutput = 1\n[prices.\"p/big-model\"]\ninput = 1\noutput = 1\n",
+    );
+    let mut command = repo.command(env!("CARGO_BIN_EXE_hookgate"));
+    command
+        .arg("doctor")
+        .env("HTTPS_PROXY", "http://ada:5ecret@127.0.0.1:9")
+        .env("SSL_CERT_FILE", "/etc/x.pem");
+    let said = Said::from(command.output().unwrap());
+    let expected =
+        "warn  prices: [prices.\"p/big-modle\"] is of no tier: no hook uses it; did you mean `p/big-model`?";
+    assert!(said.stdout.contains(expected), "{said:#?}");
+    assert_eq!(said.stdout.matches("prices: ").count(), 1, "{said:#?}");
+    assert!(
+        said.stdout.contains("proxy: HTTPS_PROXY ") && said.stdout.contains("SSL_CERT_FILE says"),
+        "{said:#?}"
+    );
+    assert!(!said.all().contains("5ecret"), "{said:#?}");
 }
 
 #[test]

@@ -119,7 +119,8 @@ fn a_preview_reserves_and_sends_nothing() {
 #[test]
 fn no_request_is_larger_than_a_call_may_be() {
     let provider = Provider::always(Reply::nothing());
-    let repo = with_model(&provider, "[limits]\ncall_tokens = 1200\n", "token_limit = 100000");
+    let repo =
+        with_model(&provider, "[limits]\ncall_tokens = 1200\nhook_tokens = 100000\n", "token_limit = 100000");
     repo.stage("a.py", module(40, 2));
     let report = repo.hookgate(["run", "pre-commit", "--format", "json"]).expect(0).json();
     let requests = provider.requests();
@@ -130,6 +131,25 @@ fn no_request_is_larger_than_a_call_may_be() {
     }
     let missing = report["not_reviewed"].as_array().unwrap();
     assert!(missing.iter().all(|gap| gap["reason"] == "budget:call"), "{missing:?}");
+}
+
+#[test]
+fn a_repository_raises_a_limit_with_consent_only() {
+    let provider = Provider::always(Reply::nothing());
+    let repo = with_model(&provider, "", "tiers = [\"local\"]");
+    repo.consent();
+    repo.stage("a.py", module(40, 2));
+    let raised = "[hooks.pre-commit]\ntiers = [\"local\"]\ntoken_limit = 100000000\n";
+    repo.write("hookgate.toml", raised);
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert!(said.stdout.contains("[consent]"), "{said:#?}");
+    assert_eq!(provider.requests().len(), 0);
+    let said = repo.hookgate(["trust"]).expect(3).stdout;
+    assert!(said.contains("+ pre-commit: spend up to 100,000,000 tokens in one run"), "{said}");
+    repo.consent();
+    let said = repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert!(!said.stdout.contains("NOT REVIEWED"), "{said:#?}");
+    assert!(provider.served_tokens() > 4000, "more than is built in: {}", provider.served_tokens());
 }
 
 #[test]

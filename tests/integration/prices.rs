@@ -187,7 +187,7 @@ fn a_damaged_list_of_ones_own_is_named_and_stops_no_commit() {
 fn reservations_follow_what_the_provider_counts() {
     // It counts 12 % more than hookgate does, where 30 % are reserved until that is known.
     let provider = dear(0.000_1, 1.12);
-    let repo = repo(&tier(&provider.base_url(), "m"));
+    let repo = repo(&format!("{}[limits]\nhook_tokens = 9000\n", tier(&provider.base_url(), "m")));
     let change = |version: usize| {
         let lines: String = (0..4).map(|n| format!("    g(a, b, {version}, {n})\n")).collect();
         format!("def f(a, b):\n{lines}    return a - b\n")
@@ -229,7 +229,8 @@ fn strict_counting_holds_the_limit_for_text_that_no_tokenizer_likes() {
         message("system") + message("user") + received.schema().to_string().len() as u64
     }
     let provider = Provider::answering(|received: &Received| Reply::nothing().usage(bytes(received), 6));
-    let user = format!("{}[limits]\ncounting = \"strict\"\n", tier(&provider.base_url(), "m"));
+    let user =
+        format!("{}[limits]\ncounting = \"strict\"\nhook_tokens = 9000\n", tier(&provider.base_url(), "m"));
     let repo = repo(&user);
     repo.write("hookgate.toml", "[hooks.pre-commit]\ntoken_limit = 9000\n");
     let odd: String = (0..60).map(|n| format!("    s{n} = \"꧁༺🦀ﷺ\u{200b}é{n}༻꧂\"\n")).collect();

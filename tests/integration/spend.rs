@@ -96,6 +96,38 @@ fn a_request_is_charged_to_its_branch_stage_and_labels() {
 }
 
 #[test]
+fn a_token_in_origins_address_goes_nowhere() {
+    let provider = Provider::always(Reply::nothing());
+    let repo = repo(&provider, "[limits.repository.\"acme/web\"]\nday_tokens = 50000\n");
+    let addresses = [
+        "https://example.org/acme/web.git?private_token=5ecret",
+        "https://example.org/acme/web.git#5ecret",
+        "https://ada:a/5ecret@example.org/acme/web",
+        "https://5ecret@example.org/ACME/Web.git",
+        "ext::sh -c \"connect 5ecret acme/web\"",
+    ];
+    repo.git(["remote", "add", "origin", "x"]).expect(0);
+    for (index, address) in addresses.into_iter().enumerate() {
+        repo.git(["remote", "set-url", "origin", address]).expect(0);
+        let report = run(&repo, index + 2, &[]);
+        assert!(!report.to_string().contains("5ecret"), "{report:#}");
+        let command = |args: &[&str]| repo.hookgate(args.iter().copied()).all();
+        for said in [command(&["budget"]), command(&["doctor"]), command(&["spend", "--format", "csv"])] {
+            assert!(!said.contains("5ecret"), "{said}");
+        }
+    }
+    let requests = provider.requests();
+    let told: Vec<_> = requests.iter().map(|it| it.header("x-hookgate-repository").unwrap()).collect();
+    assert_eq!((told.len(), &told[..4]), (5, &["acme/web"; 4][..]));
+    assert!(!told[4].contains("5ecret") && told[4] != "acme/web", "{told:?}");
+    let budget = repo.hookgate(["spend", "--format", "json"]).expect(0).json();
+    assert_eq!(budget["groups"][0]["requests"], 4, "one repository: {budget:#}");
+
+    let said = repo.hookgate(["spend", "--by", "label:A B"]).expect(2);
+    assert!(said.stderr.contains("\"A B\" is no name of a label"), "{said:#?}");
+}
+
+#[test]
 fn a_preview_says_of_labels_what_a_run_says() {
     let repo = Repo::with(&[("a.py", &module(1))]);
     let labels = |kind: &str| -> String {

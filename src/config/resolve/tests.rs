@@ -9,7 +9,7 @@ use std::process::Command;
 /// A repository, and the home of a user with or without a file of their own.
 pub(super) struct Place {
     root: tempfile::TempDir,
-    environment: Environment,
+    pub(super) environment: Environment,
 }
 
 impl Place {
@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// The message of what is wrong, without this machine's paths.
-    fn complaint(&self) -> String {
+    pub(super) fn complaint(&self) -> String {
         let error = self.load().and_then(|config| config.options(Hook::PreCommit).map(|_| ())).unwrap_err();
         error.to_string().replace(self.root.path().to_str().unwrap(), "…")
     }
@@ -134,11 +134,11 @@ fn mistakes_in_the_users_file_are_named() {
     …/config/hookgate/config.toml: tier `local` names provider `olama`, but there is no [providers.olama]
     …/config/hookgate/config.toml:2:11: unknown word `gemini`; expected one of: openai, anthropic, ollama
     …/config/hookgate/config.toml:2:11: -1 is no amount of USD: expected a number from 0 up
-    …/config/hookgate/config.toml: tier `local`: base_url "http://example.org" would send code and key unencrypted: use https (http is for 127.0.0.1, [::1] and localhost)
+    …/config/hookgate/config.toml: [providers.a]: base_url "http://example.org" would send code and key unencrypted: use https (http is for 127.0.0.1, [::1] and localhost)
     "#);
 }
 
-const USER: &str = r#"
+pub(super) const USER: &str = r#"
 team = "payments"
 [providers.ollama]
 dialect = "ollama"
@@ -217,77 +217,6 @@ fn a_tier_is_passed_over_without_its_key_and_asked_with_it() {
     let price = place.load().unwrap().user.endpoint("remote").unwrap().price.unwrap();
     // 1.25 USD per million tokens are 1,250,000 pico-USD a token; cached input costs as much.
     assert_eq!((price.input.0, price.cached_input.0, price.output.0), (1_250_000, 1_250_000, 10_000_000));
-}
-
-#[test]
-fn consent_is_to_exactly_what_is_asked_for() {
-    let barrier = |place: &Place| {
-        let options = place.load().unwrap().options(Hook::PreCommit).unwrap();
-        options.barrier.map(|barrier| barrier.reason)
-    };
-    let asking = "[hooks.pre-commit]\ntiers = [\"local\"]\n";
-    let place = Place::new(Some(USER)).with(REPOSITORY_FILE, asking);
-    assert_eq!(barrier(&place), Some(Reason::Consent));
-
-    let config = place.load().unwrap();
-    config.record.record(&config.capabilities()).unwrap();
-    assert_eq!(barrier(&place), None);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        for entry in fs::read_dir(config.user.state_directory.join("consent")).unwrap() {
-            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
-        }
-    }
-
-    let place = place.with(REPOSITORY_FILE, "[hooks.pre-commit]\ntiers = [\"local\"]\nrequired = true\n");
-    assert_eq!(barrier(&place), Some(Reason::Consent), "more is asked for");
-    let Consent::Outdated { agreed } = place.load().unwrap().consent else { panic!("not outdated") };
-    assert_eq!(agreed.lines().len(), 1);
-
-    let place = place.with(REPOSITORY_FILE, asking);
-    assert_eq!(barrier(&place), None, "the old consent still counts for what it was given to");
-    assert!(place.load().unwrap().record.revoke().unwrap());
-    assert_eq!(barrier(&place), Some(Reason::Consent));
-}
-
-#[test]
-fn a_run_may_carry_consent_by_value_only() {
-    let text = "[hooks.pre-commit]\ntiers = [\"remote\"]\n";
-    let mut place = Place::new(Some(USER)).with(REPOSITORY_FILE, text);
-    let hash = place.load().unwrap().capabilities().hash();
-    for (value, allowed) in [("1", false), ("true", false), ("sha256:", false), (hash.as_str(), true)] {
-        place.set("HOOKGATE_TRUST", value);
-        assert_eq!(place.load().unwrap().consent.allows(), allowed, "{value}");
-    }
-}
-
-#[test]
-fn the_hash_follows_what_is_asked_for_and_nothing_else() {
-    let hash = |text: &str| {
-        Capabilities::of(&read::repository_file(Path::new("x"), text, Path::new("y")).unwrap()).hash()
-    };
-    let asked = hash("[hooks.pre-commit]\ntiers = [\"local\"]\nrequired = true\n");
-    // As sha256sum says of {"hooks":{"pre-commit":{"required":true,"tiers":["local"]}}}. Consents
-    // that were given outlive a version: this hash may not change.
-    insta::assert_snapshot!(asked, @"sha256:ce253304c0039d85c96b005bd22b787af3c413127b8f2b28c8adc85070998f07");
-    let data = [
-        "# a comment\n[hooks.pre-commit]\nrequired = true\ntiers = [\"local\"]\ntoken_limit = 1\n",
-        "[exclude]\npaths = [\"x\"]\n[hooks.pre-push]\nrequired = false\nlevel = \"lines\"\n\
-         [hooks.pre-commit]\ntiers = ['local']\nrequired = true\n[rules]\ndisabled = [\"a/b\"]\n",
-    ];
-    for text in data {
-        assert_eq!(hash(text), asked, "{text}");
-    }
-    let capabilities = [
-        "[hooks.pre-commit]\ntiers = [\"local\"]\n",
-        "[hooks.pre-commit]\ntiers = [\"remote\"]\nrequired = true\n",
-        "[hooks.pre-commit]\ntiers = [\"local\", \"remote\"]\nrequired = true\n",
-        "[hooks.pre-push]\ntiers = [\"local\"]\nrequired = true\n",
-    ];
-    for text in capabilities {
-        assert_ne!(hash(text), asked, "{text}");
-    }
 }
 
 #[test]
@@ -385,6 +314,48 @@ fn a_name_is_that_of_the_address_as_git_reads_it() {
     );
     fs::write(config, text).unwrap();
     assert_eq!(place.load().unwrap().attribution(Hook::PreCommit).repository, "acme/web");
+}
+
+#[test]
+fn upper_and_lower_case_are_one_repository() {
+    let user =
+        "[limits.repository.\"Acme/Web\"]\nday_tokens = 7\n[limits.repository.\"*\"]\nday_tokens = 9\n";
+    for url in ["https://example.org/acme/web", "https://example.org/ACME/Web.GIT"] {
+        let place = Place::new(Some(user));
+        let config = place.environment.directory.join(".git/config");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(config, format!("{text}[remote \"origin\"]\nurl = {url}\n")).unwrap();
+        let config = place.load().unwrap();
+        assert_eq!(config.attribution(Hook::PreCommit).repository, "acme/web", "{url}");
+        let limits = config.options(Hook::PreCommit).unwrap().limits;
+        assert_eq!(limits.tokens(Window::Day), Some(7), "{url}");
+    }
+    let twice = "[limits.repository.\"a/B\"]\nday_tokens = 7\n[limits.repository.\"A/b\"]\nday_tokens = 9\n";
+    let complaint = Place::new(Some(twice)).complaint();
+    assert!(complaint.contains("in two spellings"), "{complaint}");
+}
+
+#[test]
+fn an_address_that_holds_a_secret_is_refused_where_it_is_read() {
+    for base_url in [
+        "https://ada:SECRET@example.com/v1",
+        "https://SECRET@example.com/v1",
+        "https://example.com/v1?key=SECRET",
+        "https://example.com/v1#SECRET",
+        "https://ada:SECRET@example.com:99999/v1",
+        "https://ada:a/SECRET@example.com/v1",
+        "ada:SECRET@example.com/v1",
+        "ftp://ada:SECRET@example.com/v1",
+        "//ada:SECRET@example.com/v1",
+    ] {
+        let text = format!("[providers.unused]\ndialect = \"openai\"\nbase_url = {base_url:?}\n");
+        let place = Place::new(Some(&text));
+        let of_user = UserConfig::load(&place.environment).unwrap_err().to_string();
+        for complaint in [place.complaint(), of_user] {
+            assert!(complaint.contains("[providers.unused]: base_url"), "{complaint}");
+            assert!(!complaint.contains("SECRET"), "{complaint}");
+        }
+    }
 }
 
 #[test]

@@ -137,33 +137,3 @@ fn doubts_go_where_the_hook_says_and_nowhere_else() {
     assert_eq!(tiers.asked.len(), 1, "and asked about nothing else");
     assert!(options("tiers = []\nescalate = \"dear\"").escalation.is_none(), "rules only");
 }
-
-#[test]
-fn to_go_farther_or_to_escalate_is_a_capability() {
-    let of = |text: &str| {
-        let text = format!("[hooks.pre-commit]\n{text}\n");
-        Capabilities::of(&read::repository_file(Path::new("x"), &text, Path::new("y")).unwrap())
-    };
-    let plain = of("tiers = [\"local\", \"remote\"]");
-    for same in ["failover = \"same\"", "failover = \"none\""] {
-        let asked = of(&format!("tiers = [\"local\", \"remote\"]\n{same}"));
-        assert_eq!((asked.hash(), asked.lines()), (plain.hash(), plain.lines()), "{same}");
-    }
-    assert!(of("failover = \"any\"").is_empty(), "there is no other tier");
-    assert!(of("tiers = []\nescalate = \"dear\"").is_empty(), "nobody is asked");
-    let all = of("tiers = [\"local\", \"remote\"]\nfailover = \"any\"\nescalate = \"dear\"\nrequired = true");
-    // As sha256sum says of {"hooks":{"pre-commit":{"escalate":"dear","failover":"any","required":true,
-    // "tiers":["local","remote"]}}}, without the line break. This hash may not change either.
-    insta::assert_snapshot!(all.hash(), @"sha256:5983ce46bbf7b7795d3c32716776a6acb2129311230ff53b847ce5250b782956");
-    insta::assert_snapshot!(all.lines().join("\n"), @"
-    pre-commit: send changed code to your tier `local`, else `remote`
-    pre-commit: where one of these tiers gives no answer, send changed code to the next one even if that one is not on this machine, or is premium
-    pre-commit: send code that a tier is unsure of to your tier `dear` too, even if that one is not on this machine, or is premium
-    pre-commit: refuse changes that no model could review
-    ");
-    // A record of it can be read back.
-    let place = Place::new(None);
-    let record = place.load().unwrap().record;
-    record.record(&all).unwrap();
-    assert_eq!(record.agreed().unwrap(), Some(all));
-}

@@ -191,7 +191,7 @@ impl RedisStore {
                     let namespace = self.server.namespace.to_string();
                     let loss = match lock(&self.memory).seen().seq {
                         0 => "",
-                        _ => " with --accept-loss, and counts from zero",
+                        _ => " --accept-loss",
                     };
                     return Err(self.failed(Fault::Missing { namespace, loss }));
                 }

@@ -168,6 +168,7 @@ fn a_limit_that_does_not_count_is_never_silent() {
         token_limit: 5000,
         in_force: 77,
         because: Some("`hook_tokens` in config.toml is lower".to_owned()),
+        needs_consent: false,
     };
     let text = plain(&Audit { applied: Some(applied), ..audit() }, false);
     let end = text.lines().rev().take(3).collect::<Vec<_>>();

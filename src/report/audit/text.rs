@@ -228,14 +228,14 @@ fn applied(out: &mut String, audit: &Audit) -> fmt::Result {
     let Some(applied) = &audit.applied else { return Ok(()) };
     let tokens = Grouped(applied.token_limit);
     writeln!(out, "Wrote {}: [hooks.{}] token_limit = {}", applied.file, applied.hook, applied.token_limit)?;
-    match &applied.because {
-        Some(because) => writeln!(
-            out,
-            "{YELLOW}note{YELLOW:#}: {} counts, and not {tokens}: {because}",
-            Grouped(applied.in_force)
-        ),
-        None => Ok(()),
+    if let Some(because) = &applied.because {
+        let in_force = Grouped(applied.in_force);
+        writeln!(out, "{YELLOW}note{YELLOW:#}: {in_force} counts, and not {tokens}: {because}")?;
     }
+    if applied.needs_consent {
+        writeln!(out, "{YELLOW}note{YELLOW:#}: nothing is sent until you allow it: see `hookgate trust`")?;
+    }
+    Ok(())
 }
 
 fn short(commit: ObjectId) -> String {

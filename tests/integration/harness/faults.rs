@@ -227,9 +227,7 @@ pub(crate) fn meet(fault: &Fault, dialect: &str, required: bool) -> Outcome {
         "hookgate.toml",
         format!("[hooks.pre-commit]\ndeadline = \"{}ms\"\n{review}\n", deadline.as_millis()),
     );
-    if required {
-        repo.consent();
-    }
+    repo.consent();
     repo.stage("cart.py", "def total(items, rate):\n    return sum(items) * (1 - rate)\n");
     let mut command = repo.command(env!("CARGO_BIN_EXE_hookgate"));
     command.args(["run", "pre-commit", "--format", "json"]).env("TEST_KEY", KEY);

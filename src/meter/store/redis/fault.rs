@@ -72,12 +72,12 @@ pub enum Fault {
     Evicting(String),
     /// No epoch: never made, or flushed.
     #[error(
-        "namespace {namespace} holds no hookgate store: it was never made, or all keys were lost; `hookgate store init` makes one{loss}"
+        "namespace {namespace} holds no hookgate store: it was never made, or all keys were lost; `hookgate store init{loss}` makes one, which counts from zero"
     )]
     Missing {
         /// Whose keys are not there.
         namespace: String,
-        /// ` with --accept-loss, …` where this machine remembers one.
+        /// ` --accept-loss` where this machine remembers one.
         loss: &'static str,
     },
     /// Older than what this machine has seen of it.
