@@ -171,7 +171,7 @@ pub struct Audit {
     /// The hook whose tiers and levels count.
     #[arg(long, value_name = "HOOK", default_value = "pre-commit", hide_possible_values = true)]
     pub hook: Hook,
-    /// The model to ask and to price for: a tier, or a name out of [prices] in your own file.
+    /// The model to ask and to price for: a tier, or a name out of `[prices]` in your own file.
     #[arg(long, value_name = "TIER|PROVIDER/NAME")]
     pub model: Option<String>,
     /// Write the limit into hookgate.toml: 20 % under the mean, a percentile, or a number of tokens.

@@ -21,7 +21,7 @@ pub struct Store {
 /// The subcommands of `store`.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum StoreAction {
-    /// Make the store on the server of [store] in your config.toml; one that is there stays.
+    /// Make the store on the server of `[store]` in your config.toml; one that is there stays.
     Init {
         /// Go on where the server has lost writes that this machine saw, with what is left or from zero:
         /// limits may be overrun by them.

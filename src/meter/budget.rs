@@ -1,6 +1,8 @@
 //! reserve → dispatch → settle: a request is held before it is sent, and charged whatever becomes
 //! of it.
 
+mod held;
+
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +14,11 @@ use super::denial::Denial;
 use super::price::Price;
 use super::spool::{Spool, Waiting};
 use super::standing::{LONGEST_OPEN, Standing, states};
-use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Settlement, Store, StoreError};
+use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Store, StoreError};
 use super::{Attribution, Limit, Limits, Scope, Unit, Window, calendar};
-use crate::tokens::{PicoUsd, Usage, UsageSource};
+use crate::tokens::{PicoUsd, Usage};
+
+pub use held::{Charge, Dispatched, Reservation};
 
 /// How long a request may stay open, if nothing else is said: the longest default deadline of a hook
 /// and 30 seconds.
@@ -111,46 +115,6 @@ impl From<StoreError> for BudgetError {
     }
 }
 
-/// Tokens held for one request. Dropping it gives them back.
-pub struct Reservation<'b> {
-    open: Open<'b>,
-}
-
-/// A request that may be on its way. Dropping it charges the reservation in full.
-pub struct Dispatched<'b> {
-    open: Open<'b>,
-}
-
-/// A request in the store, and what becomes of it if its holder is dropped.
-struct Open<'b> {
-    budget: &'b Budget,
-    id: String,
-    provider: String,
-    model: String,
-    input: u64,
-    output: u64,
-    price: Option<Price>,
-    on_drop: OnDrop,
-}
-
-#[derive(Clone, Copy)]
-enum OnDrop {
-    Release,
-    ChargeInFull,
-    Nothing,
-}
-
-/// What a finished request is charged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charge {
-    /// What was used.
-    Usage(Usage),
-    /// Nothing: no byte of the request was accepted, or the provider says it is not billed.
-    Nothing,
-    /// The whole reservation: the truth cannot be learned.
-    Full,
-}
-
 /// What was sent under one budget, as far as the ledger agreed to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunTotals {
@@ -168,6 +132,17 @@ pub struct RunTotals {
     pub(super) largest: (u64, PicoUsd),
     /// What requests took beyond their reservations.
     pub(super) overruns: Overruns,
+}
+
+impl RunTotals {
+    /// Counts a finished request to `provider/model`, for which so many tokens were reserved.
+    fn add(&mut self, model: &str, reserved: u64, usage: &Usage, cost: Option<PicoUsd>) {
+        self.used = self.used.saturating_add(usage.total());
+        self.cost = self.cost.zip(cost).map(|(all, one)| all + one);
+        self.largest.0 = self.largest.0.max(usage.total());
+        self.largest.1 = self.largest.1.max(cost.unwrap_or_default());
+        self.overruns.add(model, reserved, usage.total(), usage.reported_cost.is_some());
+    }
 }
 
 /// The least that a limit on tokens has left.
@@ -341,18 +316,7 @@ impl Budget {
         match self.step(|store| store.reserve(&request, &self.limits))? {
             Admission::Denied(Denial::Unpriced) if is_billed => Err(BudgetError::Denied(Denial::Billed)),
             Admission::Denied(denial) => Err(BudgetError::Denied(denial)),
-            Admission::Granted => Ok(Reservation {
-                open: Open {
-                    budget: self,
-                    id,
-                    provider: estimate.provider.clone(),
-                    model: estimate.model.clone(),
-                    input: estimate.input,
-                    output: estimate.output,
-                    price: estimate.price,
-                    on_drop: OnDrop::Release,
-                },
-            }),
+            Admission::Granted => Ok(Reservation::new(self, id, estimate)),
         }
     }
 
@@ -362,7 +326,7 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn has_billed(&self, provider: &str, model: &str) -> Result<bool, BudgetError> {
-        let cell = billed_cell(provider, model);
+        let cell = billed_cell(&format!("{provider}/{model}"));
         let found = self.step(|store| store.cells(&cell))?.into_iter().find(|(name, _)| *name == cell);
         let Some((_, month)) = found else { return Ok(false) };
         let now = self.step(|store| store.totals(&self.attribution))?.time;
@@ -443,9 +407,9 @@ impl Budget {
             let rows = self.step(|store| store.ledger(month))?;
             let today = calendar::window_ids(totals.time).0;
             for Crossing { limit, overruns: known, .. } in &mut standing.crossed {
+                let whose = self.attribution.scope(limit.scope);
                 let is_in = |row: &&LedgerRow| {
-                    let of = |attribution: &Attribution| attribution.scope(limit.scope).map(str::to_owned);
-                    of(&row.attribution) == of(&self.attribution)
+                    row.attribution.scope(limit.scope) == whose
                         && (limit.window != Window::Day || row.day == today)
                 };
                 *known = overruns(rows.iter().filter(is_in)).of(limit.unit);
@@ -514,134 +478,10 @@ impl Budget {
     }
 }
 
-impl<'b> Reservation<'b> {
-    /// Marks the request as sent, durably, before its first byte is.
-    ///
-    /// # Errors
-    /// [`BudgetError::Store`]: then nothing may be sent.
-    pub fn dispatch(self) -> Result<Dispatched<'b>, BudgetError> {
-        let mut open = self.open;
-        // A step that fails may have been taken all the same, and then the reaper charges it: the
-        // dear side is safe.
-        open.budget.step(|store| store.dispatch(&open.id, open.budget.lease))?;
-        open.on_drop = OnDrop::ChargeInFull;
-        let mut taken = open.budget.tally();
-        taken.reserved = taken.reserved.saturating_add(open.tokens());
-        drop(taken);
-        Ok(Dispatched { open })
-    }
-}
-
-impl Dispatched<'_> {
-    /// Whom the request is charged to.
-    #[must_use]
-    pub fn attribution(&self) -> &Attribution {
-        &self.open.budget.attribution
-    }
-
-    /// Replaces the reservation by what the request truly took; returns its cost, if known.
-    /// `outcome` is `ok` or the code of a reason.
-    ///
-    /// # Errors
-    /// [`BudgetError::Store`]; the reservation then stays charged in full.
-    pub fn settle(
-        self,
-        charge: Charge,
-        outcome: &str,
-        latency: Duration,
-    ) -> Result<Option<PicoUsd>, BudgetError> {
-        self.open.settle(charge, outcome, Some(latency))
-    }
-}
-
-impl Open<'_> {
-    fn settle(
-        mut self,
-        charge: Charge,
-        outcome: &str,
-        latency: Option<Duration>,
-    ) -> Result<Option<PicoUsd>, BudgetError> {
-        // A settlement that fails leaves the request dispatched, and the reaper charges it in full
-        // until the spool is read: trying again here would only wait for the same lock a second time.
-        self.on_drop = OnDrop::Nothing;
-        self.charge(charge, outcome, latency)
-    }
-
-    fn charge(
-        &self,
-        charge: Charge,
-        outcome: &str,
-        latency: Option<Duration>,
-    ) -> Result<Option<PicoUsd>, BudgetError> {
-        let (usage, cost) = match charge {
-            // What the provider says that it cost is the truth, whatever the price lists say.
-            Charge::Usage(usage) => {
-                (usage, usage.reported_cost.or_else(|| self.price.map(|price| price.cost(&usage))))
-            }
-            Charge::Nothing => {
-                (Usage { source: UsageSource::Reported, ..Usage::default() }, Some(PicoUsd::ZERO))
-            }
-            Charge::Full => (
-                Usage { input: self.input, output: self.output, ..Usage::default() },
-                self.price.map(|price| price.upper_bound(self.input, self.output)),
-            ),
-        };
-        let energy = latency.and_then(|latency| self.price?.energy_for(latency));
-        let settlement = Settlement { full: charge == Charge::Full, usage, cost, energy, outcome, latency };
-        let settled = self.budget.step(|store| store.settle(&self.id, &settlement));
-        let mut taken = self.budget.tally();
-        if let Err(error) = settled {
-            taken.cost = None;
-            drop(taken);
-            self.keep(&settlement, &error);
-            return Err(error);
-        }
-        taken.reserved = taken.reserved.saturating_sub(self.tokens());
-        taken.used = taken.used.saturating_add(usage.total());
-        taken.cost = taken.cost.zip(cost).map(|(all, one)| all + one);
-        taken.largest.0 = taken.largest.0.max(usage.total());
-        taken.largest.1 = taken.largest.1.max(cost.unwrap_or_default());
-        let model = format!("{}/{}", self.provider, self.model);
-        taken.overruns.add(&model, self.tokens(), usage.total(), usage.reported_cost.is_some());
-        if usage.reported_cost.is_some() && self.price.is_some_and(|price| price.is_free()) {
-            taken.billed.insert(model);
-            drop(taken);
-            let mut month = |now, _: Option<&str>| Some(calendar::window_ids(now).1);
-            // Settled it is; and a store that fails now lets nothing more be sent.
-            let _ = self.budget.update(&billed_cell(&self.provider, &self.model), &mut month);
-        }
-        Ok(cost)
-    }
-
-    /// Has the next process charge it. Where that fails, too, the reservation is what stays charged.
-    fn keep(&self, settlement: &Settlement<'_>, error: &BudgetError) {
-        if let (Some(spool), BudgetError::Store(_)) = (&self.budget.spool, error)
-            && let Err(error) = spool.keep(&*self.budget.store, &self.id, settlement)
-            && let Some(failure) = &mut self.budget.tally().failure
-        {
-            failure.push_str(&format!("; nor could it be written down: {error}"));
-        }
-    }
-
-    fn tokens(&self) -> u64 {
-        self.input.saturating_add(self.output)
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        // Where this fails, the request stays open and the reaper resolves it the same way.
-        match self.on_drop {
-            OnDrop::Release => drop(self.budget.step(|store| store.release(&self.id))),
-            OnDrop::ChargeInFull => drop(self.charge(Charge::Full, "abandoned", None)),
-            OnDrop::Nothing => {}
-        }
-    }
-}
-
-/// The cell that holds the month in which a model that counts as free has last reported a cost.
-fn billed_cell(provider: &str, model: &str) -> String {
-    format!("billed:{provider}/{model}")
+/// The cell that holds the month in which a model (`provider/model`) that counts as free has last reported
+/// a cost.
+fn billed_cell(model: &str) -> String {
+    format!("billed:{model}")
 }
 
 /// 128 random bits in hexadecimal. The standard library seeds each thread's hashers with random

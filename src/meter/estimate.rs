@@ -48,7 +48,7 @@ fn narrow(tokens: u128) -> u64 {
 }
 
 /// The margin for the next request, in thousandths of what is counted, learned of the last ones. Up
-/// to [`ENOUGH`] of them, `usual` holds unless one was above it.
+/// to `ENOUGH` of them, `usual` holds unless one was above it.
 ///
 /// The most that was seen is the floor, so that one request above its reservation raises the margin at
 /// once, and it takes [`SAMPLES`] requests to forget it. What is added shrinks with their number: the

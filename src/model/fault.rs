@@ -156,6 +156,9 @@ impl Fault<'_> {
                     if self.0.gateway == Some(true) { ", and the gateway's own for this model" } else { "" };
                 &format!("check the key from {}{own}", one_line(&key.origin, WORDS))
             }
+            (401 | 403, None) if self.0.is_local() => {
+                "it wants a key: name one with api_key_env, and say `gateway = false` if it passes nothing on"
+            }
             (401 | 403, None) => "it wants a key: name one with api_key_env",
             (404, _) => "check base_url and the model's name",
             (413, _) => "the request is too large for it: lower the hook's token_limit",

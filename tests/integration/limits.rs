@@ -85,7 +85,7 @@ fn what_crosses_a_limit_is_told_and_strict_counting_lets_nothing() {
     assert_eq!(provider.requests().len(), 1);
 
     let provider = Provider::answering(|received| Reply::nothing().usage(received.tokens * 3, 9));
-    let strict = "[limits]\ncounting = \"strict\"\nday_tokens = 6000\n";
+    let strict = "[limits]\ncounting = \"strict\"\nhook_tokens = 6000\nday_tokens = 6000\n";
     let repo = with_model(&provider, strict, "token_limit = 6000");
     for version in 2..6 {
         repo.stage("a.py", module(40, 1).replacen("* 1", &format!("* {version}"), 1));

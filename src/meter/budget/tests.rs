@@ -4,6 +4,7 @@
 use super::*;
 use crate::meter::estimate;
 use crate::meter::store::State;
+use crate::tokens::UsageSource;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -227,13 +227,13 @@ fn what_real_servers_answer_is_understood() {
       answered 400 "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: OpenAIException - request (1057 tokens) exceeds the available context size (512 tokens), try increasing it mode…": the request does not fit its context: give the model one of 8,192 tokens
     LiteLLM, a key whose budget is spent
       rejected, Exhausted(Some(74939s)), charged nothing
-      answered 422 "Budget has been exceeded! Current cost: 0.002, Max budget: 0.001": a quota is used up: raise it at the provider, or wait
+      answered 422 "Budget has been exceeded! Current cost: 0.002, Max budget: 0.001": a quota is used up: raise it at the provider, then `hookgate models test` opens the way again; or wait
     LiteLLM, a provider whose budget is spent
       rejected, Exhausted(Some(75046s)), charged nothing
-      answered 429 "No deployments available - crossed budget: Exceeded budget for provider openai: 1.35e-05 >= 1e-08": a quota is used up: raise it at the provider, or wait
+      answered 429 "No deployments available - crossed budget: Exceeded budget for provider openai: 1.35e-05 >= 1e-08": a quota is used up: raise it at the provider, then `hookgate models test` opens the way again; or wait
     LiteLLM /v1/messages, the same
       rejected, Exhausted(Some(60s)), charged nothing
-      answered 429 "No deployments available - crossed budget: Exceeded budget for provider openai: 1.35e-05 >= 1e-08": a quota is used up: raise it at the provider, or wait
+      answered 429 "No deployments available - crossed budget: Exceeded budget for provider openai: 1.35e-05 >= 1e-08": a quota is used up: raise it at the provider, then `hookgate models test` opens the way again; or wait
     LiteLLM, more requests a minute than a key may send
       rejected, Failed(Some(60s)), charged nothing, may be sent again
       answered 429 "Rate limit exceeded for api_key: 3c4f8a917a882ae8e6010553cced4924424f68133ab248a555c9482e13749046. Limit type: requests. Current limit: 1, Remaining: 0. Limit resets at: 2026-11-24 03:12:02 UTC": a rate or spending limit of the provider: wait, or raise it there
