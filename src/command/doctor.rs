@@ -38,7 +38,13 @@ pub(super) fn execute(environment: &Environment, out: &mut dyn Write) -> Result<
             shims(&repository, environment, &mut list)?;
             configuration(&repository, environment, &mut list)?;
         }
-        Err(error) => list.fail("repository", error)?,
+        Err(error) => {
+            list.fail("repository", error)?;
+            match UserConfig::load(environment) {
+                Ok(user) => personal(&user, &[], environment, &mut list)?,
+                Err(error) => list.fail("configuration", with_causes(&error))?,
+            }
+        }
     }
     Ok(list.status())
 }
@@ -139,20 +145,32 @@ fn configuration(repository: &Repository, environment: &Environment, list: &mut 
             "missing, so that no model is asked; `hookgate trust` shows what hookgate.toml asks for",
         )?,
     }
-    tiers(&config, list)?;
-    prices(&config, list)?;
+    let asked: Vec<_> =
+        [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)).collect();
+    personal(&config.user, &asked, environment, list)?;
+    sharing(&config, list)
+}
+
+/// What is the user's own, whatever the repository, which asks for the tiers `asked`.
+fn personal(
+    user: &UserConfig,
+    asked: &[&str],
+    environment: &Environment,
+    list: &mut List<'_>,
+) -> io::Result<()> {
+    tiers(user, asked, list)?;
+    prices(user, list)?;
     network(environment, list)?;
-    ledger(&config.user, list)?;
-    sharing(&config, list)?;
-    cache(&config, list)
+    ledger(user, list)?;
+    cache(user, list)
 }
 
 /// Prices that the user's file gives to models of no tier: probably another one was meant.
-fn prices(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let tiers = config.user.file.tiers.values().map(|tier| format!("{}/{}", tier.provider, tier.model));
+fn prices(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
+    let tiers = user.file.tiers.values().map(|tier| format!("{}/{}", tier.provider, tier.model));
     let tiers: Vec<_> = tiers.collect();
     let tiers: Vec<_> = tiers.iter().map(String::as_str).collect();
-    for model in config.user.file.prices.keys().filter(|model| !tiers.contains(&model.as_str())) {
+    for model in user.file.prices.keys().filter(|model| !tiers.contains(&model.as_str())) {
         let instead = instead(model, &tiers);
         let about = format_args!("[prices.{model:?}] is of no tier: no hook uses it{instead}");
         list.warn("prices", about)?;
@@ -230,8 +248,8 @@ fn sharing(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 }
 
 /// Without earlier reviews everything works, and costs more.
-fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let opened = Cache::existing(&config.user.state_directory, 0);
+fn cache(user: &UserConfig, list: &mut List<'_>) -> io::Result<()> {
+    let opened = Cache::existing(&user.state_directory, 0);
     let counted = opened.and_then(|cache| {
         cache.map(|mut cache| Ok((cache.statistics(0, 1)?.entries, cache.path().to_owned()))).transpose()
     });
@@ -246,16 +264,16 @@ fn cache(config: &Config, list: &mut List<'_>) -> io::Result<()> {
 }
 
 /// Every tier that is defined, and every one that is asked for and is not.
-fn tiers(config: &Config, list: &mut List<'_>) -> io::Result<()> {
-    let mut names: Vec<&str> = config.user.file.tiers.keys().map(String::as_str).collect();
-    for name in [Hook::PreCommit, Hook::PrePush].into_iter().flat_map(|hook| config.tiers(hook)) {
+fn tiers(user: &UserConfig, asked: &[&str], list: &mut List<'_>) -> io::Result<()> {
+    let mut names: Vec<&str> = user.file.tiers.keys().map(String::as_str).collect();
+    for &name in asked {
         if !names.contains(&name) {
             names.push(name);
         }
     }
     for name in names {
         let subject = format!("tier {name}");
-        match config.user.endpoint(name) {
+        match user.endpoint(name) {
             Ok(endpoint) => {
                 let egress = endpoint.egress();
                 let key = endpoint

@@ -251,6 +251,14 @@ fn doctor_names_what_was_probably_meant_otherwise() {
         "{said:#?}"
     );
     assert!(!said.all().contains("5ecret"), "{said:#?}");
+
+    // What is the user's own can be looked at outside of repositories, too.
+    let mut command = repo.command(env!("CARGO_BIN_EXE_hookgate"));
+    let said = Said::from(command.arg("doctor").current_dir(repo.home()).output().unwrap()).expect(2);
+    assert!(said.stdout.contains("fail  repository: "), "{said:#?}");
+    for line in [expected, "ok    tier local: big-model at ", "ok    ledger: "] {
+        assert!(said.stdout.contains(line), "{said:#?}");
+    }
 }
 
 #[test]
