@@ -2,6 +2,10 @@
 //! such addresses, and the name is printed, kept and sent to gateways: only the path is looked at, and
 //! where it cannot be told what is path, nothing is named.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use crate::text::one_line;
 
 /// Schemes that git comes with. `git-remote-<scheme>` speaks any other, and what such an address says
@@ -12,8 +16,9 @@ const SCHEMES: [&str; 9] = ["https", "http", "ssh", "git", "file", "git+ssh", "s
 const LONGEST_NAME: usize = 200;
 
 /// The last two parts of the path in the address of a remote, without `.git` and in lower case:
-/// `git@host:team/web.git`, `https://host/Team/Web` and `/srv/team/web` are all `team/web`. None where an address has no path,
-/// is meant for a helper (`ext::…`, see gitremote-helpers(7)), or can be read in two ways.
+/// `git@host:team/web.git`, `https://host/Team/Web` and `/srv/team/web` are all `team/web`. None where
+/// an address has no path, is meant for a helper (`ext::…`, see gitremote-helpers(7)), or can be read in
+/// two ways.
 ///
 /// Host, port and protocol do not count, since people and CI come by several.
 pub(super) fn name_of_remote(url: &str) -> Option<String> {
@@ -43,7 +48,7 @@ fn path(url: &str) -> Option<String> {
         Some(_) => return None,
         None => (false, url),
     };
-    let rest = decoded(rest);
+    let rest = percent_decode_str(rest).decode_utf8().unwrap_or(Cow::Borrowed(rest));
     let rest = match rest.find(['?', '#']) {
         // The query of one, or the password of the other: `host/web?as=a@b`, `a:pass?word@host/web`.
         Some(end) if rest[end..].contains('@') => return None,
@@ -73,26 +78,6 @@ fn path(url: &str) -> Option<String> {
 fn is_path(url: &str) -> bool {
     url.starts_with(['/', '\\', '.', '~'])
         || matches!(url.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
-}
-
-/// `%20` and its like as what they stand for; the text as it is where that is not UTF-8.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]
