@@ -3,7 +3,7 @@
 mod ask;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::change::classify::{ClassifyOptions, classify};
 use crate::change::collect::{Range, collect};
@@ -26,11 +26,18 @@ use crate::payload::tokenizer::Tokenizer;
 use crate::report::alert::Thresholds;
 use crate::report::{Barrier, Mode, Report};
 
-/// Runs a hook over a range of changes.
+/// Runs a hook over a range of changes. `end` is when the requests of its run have to be over, and is
+/// set by the first range that has something to ask.
 ///
 /// # Errors
 /// Only git's. Whatever later stages meet becomes a line of the report.
-pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options) -> Result<Report, GitError> {
+pub fn run(
+    repository: &Repository,
+    range: Range,
+    mode: Mode,
+    options: &Options,
+    end: &mut Option<Instant>,
+) -> Result<Report, GitError> {
     let mut set = collect(repository, range)?;
     let surroundings = std::mem::take(&mut set.surroundings);
     let mut report = Report::new(mode, options.attribution.clone(), set.base, set.tip);
@@ -44,7 +51,7 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
     report.changes = route(classified, &options.policy);
     report.barrier = if report.is_blocked() { Some(Barrier::blocked()) } else { options.barrier.clone() };
 
-    let mut memory = memory(options, &report);
+    let mut memory = memory(options, *end, &report);
     if let Some(memory) = memory.as_mut().filter(|_| !options.ask_anew) {
         memory.recall(&mut report, &options.rules);
     }
@@ -58,7 +65,8 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
             Ok(None) => {}
             Err(error) => report.notes.push(error.to_string()),
         }
-        ask::ask(&units, &tokenizer, options, memory.as_mut(), &mut report);
+        let end = *end.get_or_insert_with(|| Instant::now() + options.deadline);
+        ask::ask(&units, &tokenizer, options, end, memory.as_mut(), &mut report);
     }
     if let Some(memory) = memory {
         memory.close(&mut report);
@@ -71,7 +79,7 @@ pub fn run(repository: &Repository, range: Range, mode: Mode, options: &Options)
 
 /// Earlier reviews, where there is a question and somebody whom it may be put to. Whether that somebody
 /// can be reached, and whether a limit has room, is not asked: the review exists.
-fn memory(options: &Options, report: &Report) -> Option<Memory> {
+fn memory(options: &Options, end: Option<Instant>, report: &Report) -> Option<Memory> {
     let is_asked = asked(&report.changes).next().is_some();
     let is_of_use = report.mode == Mode::Review || !options.ask_anew;
     let may_be_asked = match &report.barrier {
@@ -84,7 +92,7 @@ fn memory(options: &Options, report: &Report) -> Option<Memory> {
     let now = since_epoch(SystemTime::now());
     let documentation = options.policy.sends_documentation();
     let level = options.highest_level;
-    let team = options.team.as_ref();
+    let team = options.team.as_ref().map(|team| (team, end));
     Some(Memory::open(&options.state_directory, team, report, &options.tiers, level, documentation, now))
 }
 

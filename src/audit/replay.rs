@@ -51,7 +51,7 @@ pub(super) fn replay(
         return Err("this clone is shallow and lacks its parent".to_owned());
     }
     let range = Range::Commits(repository.first_parent(commit).map_err(said)?, commit);
-    let report = pipeline::run(repository, range, Mode::Preview, options).map_err(said)?;
+    let report = pipeline::run(repository, range, Mode::Preview, options, &mut None).map_err(said)?;
     let patches = patches(repository, range).map_err(said)?;
     let patches = patches.filter(|_| !lacks_a_blob(&report)).ok_or("this clone lacks an object of it")?;
     Ok(Replayed {

@@ -25,7 +25,7 @@ pub(super) fn execute(environment: &Environment, out: &mut impl Write) -> Result
     let config = Config::load(&repository, environment)?.without_baseline();
     let mut options = config.options(Hook::PreCommit)?;
     options.ask_nobody("a baseline is taken: rules only");
-    let report = pipeline::run(&repository, Range::AllFiles, Mode::Review, &options)?;
+    let report = pipeline::run(&repository, Range::AllFiles, Mode::Review, &options, &mut None)?;
     let baseline = Baseline::of(&report.findings);
 
     let failed = |source| Error::Io { action: format!("write {BASELINE_FILE}"), source };

@@ -2,7 +2,6 @@
 //! before it happens.
 
 use std::io::{self, ErrorKind, Write};
-use std::time::Instant;
 
 use crate::change::collect::Range;
 use crate::check::fix::fix;
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::git::Repository;
 use crate::meter::Limits;
+use crate::payload::route::Reason;
 use crate::pipeline::{self, Options};
 use crate::report::{self, Mode, Outcome, Report};
 use crate::text::one_line;
@@ -156,11 +156,18 @@ fn reports(
     mode: Mode,
     options: &mut Options,
 ) -> Result<Vec<Report>, Error> {
-    let end = Instant::now() + options.deadline;
+    let mut end = None;
     let mut reports = Vec::new();
     for range in ranges {
-        let report = pipeline::run(repository, range, mode, options)?;
-        options.deadline = end.saturating_duration_since(Instant::now());
+        let report = pipeline::run(repository, range, mode, options, &mut end)?;
+        if let Some(barrier) = report.barrier.as_ref().filter(|barrier| barrier.reason == Reason::Store) {
+            // A ledger that fails is waited for once.
+            options.barrier.get_or_insert_with(|| barrier.clone());
+        }
+        if mode == Mode::Preview {
+            // Nobody is asked, and to read the ledger takes as long as it takes.
+            end = None;
+        }
         reports.push(report);
     }
     Ok(reports)

@@ -63,7 +63,9 @@ pub struct Config {
 /// How far a tier is from private, and from cheap: one says nothing about the other. What is not
 /// defined may be meant to be both.
 #[derive(Clone, Copy, Default)]
-struct Reach {
+struct Reach<'c> {
+    /// Whose it is; none where it is not defined.
+    provider: Option<&'c str>,
     /// Whether what it is sent leaves this machine; none where it is not defined.
     egress: Option<Egress>,
     /// Whether it is too dear to stand in for others.
@@ -203,7 +205,7 @@ impl Config {
         let names = tiers(section);
         let names = if failover == Failover::None { names.get(..1).unwrap_or_default() } else { &names };
         let mut tiers = Tiers::default();
-        let mut earlier: Vec<Reach> = Vec::new();
+        let mut earlier: Vec<Reach<'_>> = Vec::new();
         for (index, &tier) in names.iter().enumerate() {
             if names[..index].contains(&tier) {
                 continue;
@@ -248,10 +250,11 @@ impl Config {
         }
     }
 
-    fn reach(&self, tier: &str) -> Reach {
+    fn reach(&self, tier: &str) -> Reach<'_> {
         match (self.user.described(tier), self.user.file.tiers.get(tier)) {
             (Some(endpoint), Some(model)) => {
-                Reach { egress: Some(endpoint.egress()), premium: model.premium }
+                let (provider, egress) = (Some(&*model.provider), Some(endpoint.egress()));
+                Reach { provider, egress, premium: model.premium }
             }
             _ => Reach::default(),
         }
@@ -332,15 +335,17 @@ impl Config {
     }
 }
 
-impl Reach {
+impl Reach<'_> {
     /// Where it goes farther than one of the `earlier` tiers, or may.
     fn step_up(self, earlier: &[Self]) -> Option<Unusable> {
-        let is_above = |below: fn(&Self) -> bool, what, not| {
+        let is_above = |below: &dyn Fn(&Self) -> bool, what, not| {
             let is_undefined = |it: &Self| it.egress.is_none();
             let before = if earlier.iter().any(is_undefined) { "is not defined" } else { not };
             earlier.iter().any(below).then_some(Unusable::StepsUp(what, before))
         };
-        let dearer = || self.premium.then(|| is_above(|it| !it.premium, "is premium", "is not"));
+        let dearer = || self.premium.then(|| is_above(&|it| !it.premium, "is premium", "is not"));
+        // Wherever a server sends code, it does so for each of its models, but for those of Ollama's cloud.
+        let is_same_server = |it: &Self| it.provider == self.provider && it.egress == self.egress;
         let farther = || {
             let what = match self.egress {
                 Some(Egress::Leaves) => "would send code off this machine",
@@ -351,7 +356,7 @@ impl Reach {
             };
             let stays = |it: &Self| it.egress == Some(Egress::Stays);
             let not = if earlier.iter().any(stays) { "would not" } else { "might not" };
-            Some(is_above(|it| it.egress != Some(Egress::Leaves), what, not))
+            Some(is_above(&|it| it.egress != Some(Egress::Leaves) && !is_same_server(it), what, not))
         };
         dearer().flatten().or_else(|| farther().flatten())
     }

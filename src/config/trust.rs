@@ -2,8 +2,8 @@
 //!
 //! Most keys need none: rules, exclusions and lower limits do no harm. To send code to a model, to
 //! spend or wait more than is usual, or to refuse commits that no model looked at, is the user's
-//! decision. Consent is given to a hash of
-//! exactly those keys, so that editing others does not ask again and editing these always does.
+//! decision. Consent is given to a hash of exactly those keys, so that editing others does not ask
+//! again and editing these always does.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -46,7 +46,7 @@ struct HookCapabilities {
     required: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tiers: Vec<String>,
-    /// Where that is above the usual limit, and above any that the user has set.
+    /// Where that is above the usual limit, and and the user has set none.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_limit: Option<u64>,
 }

@@ -11,7 +11,7 @@ use crate::meter::price::Price;
 use crate::meter::price::table::{Prices, TableError};
 use crate::meter::store::{Place, Server};
 use crate::meter::{Attribution, Limits, estimate};
-use crate::model::{ApiKey, Egress, Endpoint};
+use crate::model::{ApiKey, Egress, Endpoint, EndpointError};
 use crate::text::instead;
 use crate::tokens::PicoUsd;
 
@@ -44,7 +44,7 @@ pub enum Unusable {
     KeyMissing(String),
     /// Nothing may be sent to its provider.
     #[error("cannot be used: {0}")]
-    Refused(crate::model::EndpointError),
+    Refused(EndpointError),
     /// It would take code farther than a tier before it.
     #[error("{0}, and a tier before it {1}: failover = \"any\" in the hook's section allows it")]
     StepsUp(&'static str, &'static str),

@@ -58,6 +58,10 @@ fn path(url: &str) -> Option<String> {
     // A password may hold anything, a slash or another `@` too.
     let (before, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
     let is_below_host = before.ends_with('/');
+    if !scheme && before.contains('/') && !is_below_host {
+        // `host:acme/web@2`, or a password with a slash.
+        return None;
+    }
     Some(
         match (scheme, rest.split_once('/')) {
             // `host/@ada/web`: the host stood before it.

@@ -9,14 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::calendar::since_epoch;
-use super::crossing::{Crossing, Overruns, crossed, overruns};
+use super::crossing::{Crossing, Largest, Overruns, Taken, crossed, explain};
 use super::denial::Denial;
 use super::price::Price;
 use super::spool::{Spool, Waiting};
 use super::standing::{LONGEST_OPEN, Standing, states};
 use super::store::{About, Admission, Experience, LedgerRow, Place, Request, Store, StoreError};
-use super::{Attribution, Limit, Limits, Scope, Unit, Window, calendar};
-use crate::tokens::{PicoUsd, Usage};
+use super::{Attribution, Limit, Limits, Scope, Unit, Window, billed, calendar};
+use crate::tokens::PicoUsd;
 
 pub use held::{Charge, Dispatched, Reservation};
 
@@ -53,6 +53,8 @@ pub struct Budget {
     /// None in tests of a store alone.
     spool: Option<Spool>,
     waiting: Option<Waiting>,
+    /// Why the store has taken no writes when it was opened to read.
+    refusal: Option<String>,
 }
 
 /// What one request may take at the most.
@@ -129,19 +131,20 @@ pub struct RunTotals {
     /// The models, as `provider/model`, that count as free and reported a cost.
     pub billed: BTreeSet<String>,
     /// The most that one request took.
-    pub(super) largest: (u64, PicoUsd),
+    pub(super) largest: Largest,
     /// What requests took beyond their reservations.
     pub(super) overruns: Overruns,
 }
 
 impl RunTotals {
-    /// Counts a finished request to `provider/model`, for which so many tokens were reserved.
-    fn add(&mut self, model: &str, reserved: u64, usage: &Usage, cost: Option<PicoUsd>) {
-        self.used = self.used.saturating_add(usage.total());
+    /// Counts a finished request to `provider/model`.
+    fn add(&mut self, model: &str, taken: &Taken) {
+        let Taken { used, cost, .. } = *taken;
+        self.used = self.used.saturating_add(used);
         self.cost = self.cost.zip(cost).map(|(all, one)| all + one);
-        self.largest.0 = self.largest.0.max(usage.total());
-        self.largest.1 = self.largest.1.max(cost.unwrap_or_default());
-        self.overruns.add(model, reserved, usage.total(), usage.reported_cost.is_some());
+        self.largest.tokens = self.largest.tokens.max(used);
+        self.largest.cost = self.largest.cost.max(cost.unwrap_or_default());
+        self.overruns.add(model, taken);
     }
 }
 
@@ -204,11 +207,14 @@ impl Budget {
         let store = place.open(&random_id(), Box::new(system_clock), None)?;
         let spool = Spool::of(place);
         let told = spool.replay(&*store).and_then(|()| store.reap());
-        let waiting = match told {
-            Ok(_) => None,
-            Err(error) => spool.waiting(&error).map_err(|_| error)?,
+        let (waiting, refusal) = match told {
+            Ok(_) => (None, None),
+            Err(error) => match spool.waiting(&error) {
+                Ok(waiting) => (waiting, Some(error.to_string())),
+                Err(_) => return Err(error.into()),
+            },
         };
-        Ok(Self { spool: Some(spool), waiting, ..Self::with(store, limits, attribution) })
+        Ok(Self { spool: Some(spool), waiting, refusal, ..Self::with(store, limits, attribution) })
     }
 
     /// Opens the store at `place` (made if it is missing), and resolves what dead processes left.
@@ -279,11 +285,11 @@ impl Budget {
             cost: Some(PicoUsd::ZERO),
             failure: None,
             billed: BTreeSet::new(),
-            largest: (0, PicoUsd::ZERO),
+            largest: Largest::default(),
             overruns: Overruns::default(),
         };
         let taken = Mutex::new(taken);
-        Self { store, limits, attribution, lease: LEASE, taken, spool: None, waiting: None }
+        Self { store, limits, attribution, lease: LEASE, taken, spool: None, waiting: None, refusal: None }
     }
 
     /// What waits for a store that takes no writes now; none where it does, or nothing waits.
@@ -320,17 +326,12 @@ impl Budget {
         }
     }
 
-    /// Whether a model that counts as free has reported this month what a request cost, as a gateway
-    /// does that nobody has named as one. The windows of money are no longer than a month.
+    /// Whether a model that counts as free has reported this month what a request cost.
     ///
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn has_billed(&self, provider: &str, model: &str) -> Result<bool, BudgetError> {
-        let cell = billed_cell(&format!("{provider}/{model}"));
-        let found = self.step(|store| store.cells(&cell))?.into_iter().find(|(name, _)| *name == cell);
-        let Some((_, month)) = found else { return Ok(false) };
-        let now = self.step(|store| store.totals(&self.attribution))?.time;
-        Ok(calendar::window_ids(now).1 == month)
+        self.step(|store| billed::is_billed(store, &format!("{provider}/{model}")))
     }
 
     /// The limits of which more is used and held than they allow, of one request those of this run's.
@@ -401,19 +402,10 @@ impl Budget {
         let totals = self.step(|store| store.totals(&self.attribution))?;
         let latest = self.step(|store| store.ledger(totals.time.saturating_sub(LONGEST_OPEN)))?;
         let mut standing = Standing::of(&totals, &self.limits, &latest);
-        standing.crossed = crossed(&self.limits, &totals, Default::default(), &Overruns::default());
         if !standing.crossed.is_empty() {
             let month = calendar::start(calendar::date(totals.time).first_of_month());
             let rows = self.step(|store| store.ledger(month))?;
-            let today = calendar::window_ids(totals.time).0;
-            for Crossing { limit, overruns: known, .. } in &mut standing.crossed {
-                let whose = self.attribution.scope(limit.scope);
-                let is_in = |row: &&LedgerRow| {
-                    row.attribution.scope(limit.scope) == whose
-                        && (limit.window != Window::Day || row.day == today)
-                };
-                *known = overruns(rows.iter().filter(is_in)).of(limit.unit);
-            }
+            explain(&mut standing.crossed, &rows, &self.attribution, totals.time);
         }
         Ok(standing)
     }
@@ -466,7 +458,8 @@ impl Budget {
     /// # Errors
     /// [`BudgetError::Store`].
     pub fn about(&self) -> Result<About, BudgetError> {
-        self.step(|store| store.about())
+        let about = self.step(|store| store.about())?;
+        Ok(About { refusal: about.refusal.or_else(|| self.refusal.clone()), ..about })
     }
 
     /// All requests of `since` (ms since the epoch) or later, of all runs, oldest first.
@@ -476,12 +469,6 @@ impl Budget {
     pub fn ledger(&self, since: u64) -> Result<Vec<LedgerRow>, BudgetError> {
         self.step(|store| store.ledger(since))
     }
-}
-
-/// The cell that holds the month in which a model (`provider/model`) that counts as free has last reported
-/// a cost.
-fn billed_cell(model: &str) -> String {
-    format!("billed:{model}")
 }
 
 /// 128 random bits in hexadecimal. The standard library seeds each thread's hashers with random

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::price::PriceSource;
 use super::store::{LedgerRow, WindowTotals};
-use super::{Limit, Limits, Scope, Unit, Window};
+use super::{Attribution, Limit, Limits, Scope, Unit, Window, calendar};
 use crate::tokens::{Grouped, PicoUsd};
 
 /// A limit of which more is used and held than it allows.
@@ -57,7 +58,7 @@ impl fmt::Display for Crossing {
         for (index, Overrun { model, percent, .. }) in self.overruns.iter().enumerate() {
             f.write_str(if index == 0 { ": " } else { "; " })?;
             match percent {
-                0 => write!(f, "{model} reports what it costs, which its price does not say")?,
+                0 => write!(f, "{model} reports what it costs, which may be more than was reserved for it")?,
                 _ => write!(f, "{model} took up to {} % more than was reserved for it", Grouped(*percent))?,
             }
         }
@@ -67,27 +68,65 @@ impl fmt::Display for Crossing {
 
 /// What requests took beyond their reservations, by `provider/model`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Overruns(BTreeMap<String, (u64, bool)>);
+pub(super) struct Overruns(BTreeMap<String, Excess>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Excess {
+    percent: u64,
+    /// Whether what took more tokens costs anything.
+    is_priced: bool,
+    reports_cost: bool,
+}
+
+/// What became of a request.
+pub(super) struct Taken {
+    /// Tokens that were reserved.
+    pub(super) reserved: u64,
+    /// Tokens that it took.
+    pub(super) used: u64,
+    /// What they cost, if that is known.
+    pub(super) cost: Option<PicoUsd>,
+    /// Whether that is the server's word, and may be more than was reserved.
+    pub(super) reports_cost: bool,
+}
+
+/// The most that one request took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Largest {
+    /// Tokens of one.
+    pub(super) tokens: u64,
+    /// Cost of one, as far as it is known.
+    pub(super) cost: PicoUsd,
+}
 
 impl Overruns {
-    /// Counts a finished request.
-    pub(super) fn add(&mut self, model: &str, reserved: u64, used: u64, reports_cost: bool) {
+    /// Counts a finished request to `provider/model`.
+    pub(super) fn add(&mut self, model: &str, taken: &Taken) {
+        let Taken { reserved, used, cost, reports_cost } = *taken;
         let excess = u128::from(used.saturating_sub(reserved)) * 100;
         let percent = u64::try_from(excess.div_ceil(u128::from(reserved.max(1)))).unwrap_or(u64::MAX);
         if percent > 0 || reports_cost {
             let known = self.0.entry(model.to_owned()).or_default();
-            *known = (known.0.max(percent), known.1 | reports_cost);
+            known.percent = known.percent.max(percent);
+            known.is_priced |= percent > 0 && cost != Some(PicoUsd::ZERO);
+            known.reports_cost |= reports_cost;
         }
     }
 
-    /// Those that can have crossed a limit in `unit`: what a request costs is no matter of tokens.
+    /// Those that can have crossed a limit in `unit`: what a request costs is no matter of tokens, nor
+    /// are tokens that cost nothing one of money.
     pub(super) fn of(&self, unit: Unit) -> Vec<Overrun> {
-        let all = self.0.iter().map(|(model, &(percent, reports_cost))| Overrun {
+        let concerned = |excess: &Excess| match unit {
+            Unit::Tokens => excess.percent > 0,
+            Unit::Money => excess.is_priced || excess.reports_cost,
+        };
+        let concerned = self.0.iter().filter(|(_, excess)| concerned(excess));
+        let overrun = |(model, &Excess { percent, reports_cost, .. }): (&String, &Excess)| Overrun {
             model: model.clone(),
             percent,
             reports_cost,
-        });
-        all.filter(|overrun| unit == Unit::Money || overrun.percent > 0).collect()
+        };
+        concerned.map(overrun).collect()
     }
 }
 
@@ -95,14 +134,14 @@ impl Overruns {
 pub(super) fn crossed(
     limits: &Limits,
     totals: &WindowTotals,
-    largest: (u64, PicoUsd),
+    largest: Largest,
     overruns: &Overruns,
 ) -> Vec<Crossing> {
     let taken = |limit: &Limit| {
         let totals = totals.of(limit.window, limit.scope)?;
         Some(match (limit.window, limit.unit) {
-            (Window::Call, Unit::Tokens) => largest.0,
-            (Window::Call, Unit::Money) => largest.1.0,
+            (Window::Call, Unit::Tokens) => largest.tokens,
+            (Window::Call, Unit::Money) => largest.cost.0,
             (_, Unit::Tokens) => totals.used.saturating_add(totals.reserved),
             (_, Unit::Money) => (totals.used_cost + totals.reserved_cost).0,
         })
@@ -114,17 +153,31 @@ pub(super) fn crossed(
     limits.iter().filter_map(crossing).collect()
 }
 
-/// What the requests of `rows` took beyond their reservations.
-pub(super) fn overruns<'r>(rows: impl Iterator<Item = &'r LedgerRow>) -> Overruns {
-    let mut overruns = Overruns::default();
-    for row in rows {
-        let Some(usage) = &row.usage else { continue };
-        let model = format!("{}/{}", row.provider, row.model);
-        let reserved = row.estimate_input.saturating_add(row.estimate_output);
-        let is_reported = row.price_source == "reported";
-        overruns.add(&model, reserved, usage.input.saturating_add(usage.output), is_reported);
+/// Names for each crossed limit the models whose requests among `rows`, which are this month's, took more
+/// than was reserved for them. What was reserved of money is not on the ledger.
+pub(super) fn explain(crossed: &mut [Crossing], rows: &[LedgerRow], attribution: &Attribution, now: u64) {
+    let today = calendar::window_ids(now).0;
+    let reported = PriceSource::Reported.to_string();
+    for Crossing { limit, overruns, .. } in crossed {
+        let whose = attribution.scope(limit.scope);
+        let mut found = Overruns::default();
+        for row in rows {
+            let Some(usage) = row.usage.as_ref().filter(|_| {
+                row.attribution.scope(limit.scope) == whose
+                    && (limit.window != Window::Day || row.day == today)
+            }) else {
+                continue;
+            };
+            let taken = Taken {
+                reserved: row.estimate_input.saturating_add(row.estimate_output),
+                used: usage.input.saturating_add(usage.output),
+                cost: row.cost,
+                reports_cost: row.price_source == reported,
+            };
+            found.add(&format!("{}/{}", row.provider, row.model), &taken);
+        }
+        *overruns = found.of(limit.unit);
     }
-    overruns
 }
 
 #[cfg(test)]
@@ -132,34 +185,42 @@ mod tests {
     use super::*;
     use crate::meter::store::Totals;
 
+    fn taken(reserved: u64, used: u64) -> Taken {
+        Taken { reserved, used, cost: None, reports_cost: false }
+    }
+
     fn crossings(unit: Unit, most: u64, overruns: &Overruns) -> Vec<String> {
         let limit = |window| Limit { window, scope: Scope::User, unit, most };
         let run = Totals { used: 90, reserved: 20, used_cost: PicoUsd(110), ..Totals::default() };
         let scopes = [(Scope::User, Default::default())].into();
         let totals = WindowTotals { run, scopes, ..WindowTotals::default() };
         let limits = Limits::new([Window::Call, Window::Hook, Window::Day].map(limit).to_vec());
-        crossed(&limits, &totals, (80, PicoUsd(80)), overruns).iter().map(ToString::to_string).collect()
+        let largest = Largest { tokens: 80, cost: PicoUsd(80) };
+        crossed(&limits, &totals, largest, overruns).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_limit_is_crossed_by_what_is_above_it() {
         let mut overruns = Overruns::default();
-        overruns.add("p/exact", 100, 100, false);
-        overruns.add("p/m", 100, 101, false);
-        overruns.add("p/m", 1_000, 3_001, false);
-        overruns.add("p/bills", 100, 50, true);
+        overruns.add("p/exact", &taken(100, 100));
+        overruns.add("p/m", &taken(100, 101));
+        overruns.add("p/m", &taken(1_000, 3_001));
+        overruns.add("p/free", &Taken { cost: Some(PicoUsd::ZERO), ..taken(10, 11) });
+        overruns.add("p/bills", &Taken { reports_cost: true, ..taken(100, 50) });
         assert_eq!(crossings(Unit::Tokens, 110, &overruns), [""; 0]);
         assert_eq!(
             crossings(Unit::Tokens, 79, &overruns),
             [
-                "the request's limit of 79 tokens is crossed by 1: p/m took up to 201 % more than was reserved for it",
-                "the hook's limit of 79 tokens is crossed by 31: p/m took up to 201 % more than was reserved for it",
+                "the request's limit of 79 tokens is crossed by 1: p/free took up to 10 % more than was reserved for it; p/m took up to 201 % more than was reserved for it",
+                "the hook's limit of 79 tokens is crossed by 31: p/free took up to 10 % more than was reserved for it; p/m took up to 201 % more than was reserved for it",
             ]
         );
         let money = crossings(Unit::Money, 109, &overruns);
         assert_eq!(money.len(), 1, "{money:?}");
         assert!(
-            money[0].contains(": p/bills reports what it costs") && money[0].contains("; p/m took"),
+            money[0].contains(": p/bills reports what it costs")
+                && money[0].contains("; p/m took")
+                && !money[0].contains("p/free"),
             "{money:?}"
         );
     }
@@ -167,8 +228,8 @@ mod tests {
     #[test]
     fn no_figure_is_too_much() {
         let mut overruns = Overruns::default();
-        overruns.add("p/m", 0, u64::MAX, false);
-        overruns.add("p/m", u64::MAX, 0, false);
+        overruns.add("p/m", &taken(0, u64::MAX));
+        overruns.add("p/m", &taken(u64::MAX, 0));
         assert_eq!(overruns.of(Unit::Tokens)[0].percent, u64::MAX);
     }
 }

@@ -7,6 +7,7 @@ pub mod denial;
 pub mod store;
 pub mod standing;
 pub mod crossing;
+mod billed;
 pub mod spool;
 pub mod budget;
 pub mod breaker;

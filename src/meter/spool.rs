@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::billed;
 use super::store::{Place, Settlement, Store, StoreError, turn};
 use crate::tokens::{Count, Grouped, PicoUsd, Usage};
 
@@ -59,6 +60,9 @@ struct Line {
     outcome: String,
     latency_ms: Option<u64>,
     keepsake: Option<String>,
+    /// The model that counts as free and has reported a cost.
+    #[serde(default)]
+    billed: Option<String>,
 }
 
 impl Spool {
@@ -71,11 +75,18 @@ impl Spool {
         Self { path: place.directory.join("unsettled.jsonl"), place: name }
     }
 
-    /// Writes down durably what `store` could not be told of the request `id`.
+    /// Writes down durably what `store` could not be told of the request `id`, and of the model that is
+    /// [`billed`] for it.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn keep(&self, store: &dyn Store, id: &str, settlement: &Settlement<'_>) -> io::Result<()> {
+    pub(super) fn keep(
+        &self,
+        store: &dyn Store,
+        id: &str,
+        settlement: &Settlement<'_>,
+        billed: Option<&str>,
+    ) -> io::Result<()> {
         let Settlement { full, usage, cost, energy, outcome, latency } = *settlement;
         let line = Line {
             place: self.place.clone(),
@@ -87,6 +98,7 @@ impl Spool {
             outcome: outcome.to_owned(),
             latency_ms: latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             keepsake: store.keepsake(id),
+            billed: billed.map(str::to_owned),
         };
         let file = open(OpenOptions::new().append(true).create(true), &self.path)?;
         let mut file = turn::lock(file, PATIENCE)?;
@@ -173,9 +185,10 @@ impl Line {
         };
         match store.settle(&self.id, &settlement) {
             // The ledger knows of no such request that was sent: it was moved away.
-            Err(StoreError::Transition { .. }) => Ok(()),
-            settled => settled,
+            Err(StoreError::Transition { .. }) => {}
+            settled => settled?,
         }
+        self.billed.as_deref().map_or(Ok(()), |model| billed::mark(store, model))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::budget::WindowState;
 use super::calendar::resets;
-use super::crossing::Crossing;
+use super::crossing::{Crossing, Largest, Overruns, crossed};
 use super::store::{LedgerRow, ScopeTotals, State, WindowTotals};
 use super::{Attribution, Limits, Scope, Unit, Window};
 
@@ -53,7 +53,7 @@ impl Standing {
             windows: states(totals, limits),
             open: open.len() as u64,
             oldest: open.into_iter().min(),
-            crossed: Vec::new(),
+            crossed: crossed(limits, totals, Largest::default(), &Overruns::default()),
         }
     }
 }

@@ -9,7 +9,7 @@
 mod anchor;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use blake3::Hash;
 
@@ -52,13 +52,13 @@ pub struct Memory {
 type Found = (Hit, Vec<Kept>, String);
 
 impl Memory {
-    /// Opens the cache in `directory`, and that of the `team` behind it, for a run that asks `tiers`
-    /// about units at most at `level`, with their `documentation` or without. A preview leaves no
-    /// trace. `now` is in ms since the epoch.
+    /// Opens the cache in `directory`, and that of the `team` behind it, which is waited for until some
+    /// moment if one is known, for a run that asks `tiers` about units at most at `level`, with their
+    /// `documentation` or without. A preview leaves no trace. `now` is in ms since the epoch.
     #[must_use]
     pub fn open(
         directory: &Path,
-        team: Option<&Team>,
+        team: Option<(&Team, Option<Instant>)>,
         report: &Report,
         tiers: &Tiers,
         level: Level,
@@ -89,7 +89,8 @@ impl Memory {
             memory.terms.push(memory.terms_of(endpoint, tiers.above(endpoint).is_some()));
         }
         memory.cache = opened.unwrap_or_else(|error| memory.fail(&error));
-        memory.shared = team.and_then(|team| Shared::new(team).map_err(|error| memory.part(&error)).ok());
+        memory.shared =
+            team.and_then(|(team, until)| Shared::new(team, until).map_err(|error| memory.part(&error)).ok());
         memory
     }
 

@@ -30,16 +30,16 @@ use crate::tokens::{Grouped, PicoUsd};
 /// How long after its deadline a run that is stuck may hold its reservations.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Asks about `units`. All that a preview leaves out is the sending, and with it every turn after the
+/// Asks about `units` until `end`. All that a preview leaves out is the sending, and with it every turn after the
 /// first.
 pub(super) fn ask(
     units: &[UnitRef],
     tokenizer: &Tokenizer,
     options: &Options,
+    end: Instant,
     memory: Option<&mut Memory>,
     report: &mut Report,
 ) {
-    let end = Instant::now() + options.deadline;
     let (budget, room) = budget(options, end, report);
     let tiers = match &budget {
         Some(budget) => options.tiers.learned(budget),

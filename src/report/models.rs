@@ -309,7 +309,7 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     };
     writeln!(out, "  {key}; {price}")?;
     if tier.local.is_none() {
-        writeln!(out, "  {YELLOW}{MAY_LEAVE}{YELLOW:#}, since it wants a key: {}", unless(&tier.provider))?;
+        writeln!(out, "  {YELLOW}{}{YELLOW:#}", may_leave(&tier.provider))?;
     }
     if let Some(because) = &tier.breaker_because {
         writeln!(
@@ -344,17 +344,13 @@ fn write_tier(out: &mut String, tier: &Tier) -> fmt::Result {
     Ok(())
 }
 
-/// What is said of a server on this machine that may be a gateway.
-const MAY_LEAVE: &str = "may send code off this machine";
-
-fn unless(provider: &str) -> String {
-    format!("gateway = false in [providers.{}] says that it does not", shown(provider))
-}
-
 /// What there is to say of a tier whose provider is on this machine, wants a key, and may be a gateway.
 #[must_use]
 pub fn may_leave(provider: &str) -> String {
-    format!("{MAY_LEAVE}, since it wants a key: {}", unless(provider))
+    let provider = shown(provider);
+    format!(
+        "may send code off this machine, since it wants a key: gateway = false in [providers.{provider}] says that it does not"
+    )
 }
 
 /// Renders the tiers as one line of JSON.

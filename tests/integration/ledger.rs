@@ -109,6 +109,17 @@ fn a_locked_ledger_is_waited_for_and_not_gone_around() {
 }
 
 #[test]
+fn a_process_that_stopped_in_its_turn_stops_the_spending() {
+    let scene = Scene::new("").reviewed();
+    let line = fs::File::open(scene.ledger().with_extension("lock")).unwrap();
+    line.lock().unwrap();
+    scene.refuses("is locked by another process");
+    drop(line);
+    scene.repo.hookgate(["run", "pre-commit"]).expect(0);
+    assert_eq!(scene.provider.requests().len(), 2);
+}
+
+#[test]
 fn a_ledger_of_a_later_version_is_refused() {
     let scene = Scene::new("").reviewed();
     Connection::open(scene.ledger()).unwrap().pragma_update(None, "user_version", 99).unwrap();

@@ -35,6 +35,7 @@ dear = { provider = "away", model = "d", premium = true }
 keyed = { provider = "keyed", model = "k" }
 relay = { provider = "own", model = "r" }
 perhaps = { provider = "behind-key", model = "p" }
+larger = { provider = "behind-key", model = "l" }
 lmstudio = { provider = "vouched", model = "v" }
 cloud = { provider = "here", model = "gpt-oss:120b-cloud" }
 "#;
@@ -70,6 +71,8 @@ fn no_tier_takes_code_farther_than_those_before_it_unless_the_hook_says_so() {
         // A server on this machine that wants a key may be a gateway, and may be none, unless the file says it.
         (&["local", "perhaps"], &["local"], &["local", "perhaps"]),
         (&["perhaps", "local", "remote"], &["perhaps", "local"], &["perhaps", "local", "remote"]),
+        (&["perhaps", "larger"], &["perhaps", "larger"], &["perhaps", "larger"]),
+        (&["local", "perhaps", "larger"], &["local"], &["local", "perhaps", "larger"]),
         (&["perhaps", "remote"], &["perhaps"], &["perhaps", "remote"]),
         (&["remote", "perhaps"], &["remote", "perhaps"], &["remote", "perhaps"]),
         (&["local", "lmstudio"], &["local", "lmstudio"], &["local", "lmstudio"]),

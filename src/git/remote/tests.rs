@@ -90,6 +90,8 @@ fn what_follows_or_precedes_the_path_is_no_part_of_it() {
         ("https://bob%40corp:SECRET@host/acme/web", Some("acme/web")),
         ("ghp_x:SECRET@host:web", Some("web")),
         ("SECRET@host:acme/web", Some("acme/web")),
+        ("git@host:acme/web@2", None),
+        ("git@host:acme/we@b/c", None),
         ("https://x:y@host?token=SECRET/acme/web", None),
         ("https://bob:a/SECRET?x@host/acme/web", None),
         ("https://host/acme/web?as=x@SECRET/SECRET", None),

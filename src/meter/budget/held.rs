@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Attribution, Budget, BudgetError, Estimate, billed_cell};
-use crate::meter::calendar;
+use super::{Attribution, Budget, BudgetError, Estimate};
+use crate::meter::billed;
+use crate::meter::crossing::Taken;
 use crate::meter::price::Price;
 use crate::meter::store::Settlement;
 use crate::tokens::{PicoUsd, Usage, UsageSource};
@@ -130,33 +131,40 @@ impl Open<'_> {
         };
         let energy = latency.and_then(|latency| self.price?.energy_for(latency));
         let settlement = Settlement { full: charge == Charge::Full, usage, cost, energy, outcome, latency };
+        let is_free = self.price.is_some_and(|price| price.is_free());
+        let billed = usage.reported_cost.filter(|_| is_free).map(|_| &*self.model);
         let settled = self.budget.step(|store| store.settle(&self.id, &settlement));
         let mut taken = self.budget.tally();
         if let Err(error) = settled {
             taken.cost = None;
             drop(taken);
-            self.keep(&settlement, &error);
+            self.keep(&settlement, billed, &error);
             return Err(error);
         }
-        let is_billed = usage.reported_cost.is_some() && self.price.is_some_and(|price| price.is_free());
         taken.reserved = taken.reserved.saturating_sub(self.tokens());
-        taken.add(&self.model, self.tokens(), &usage, cost);
-        if is_billed {
-            taken.billed.insert(self.model.clone());
-        }
-        drop(taken);
-        if is_billed {
-            let mut month = |now, _: Option<&str>| Some(calendar::window_ids(now).1);
+        let reserved_cost = self.price.map(|price| price.upper_bound(self.input, self.output));
+        taken.add(
+            &self.model,
+            &Taken {
+                reserved: self.tokens(),
+                used: usage.total(),
+                cost,
+                reports_cost: usage.reported_cost > reserved_cost,
+            },
+        );
+        if let Some(model) = billed {
+            taken.billed.insert(model.to_owned());
+            drop(taken);
             // Settled it is; and a store that fails now lets nothing more be sent.
-            let _ = self.budget.update(&billed_cell(&self.model), &mut month);
+            let _ = self.budget.step(|store| billed::mark(store, model));
         }
         Ok(cost)
     }
 
     /// Has the next process charge it. Where that fails, too, the reservation is what stays charged.
-    fn keep(&self, settlement: &Settlement<'_>, error: &BudgetError) {
+    fn keep(&self, settlement: &Settlement<'_>, billed: Option<&str>, error: &BudgetError) {
         if let (Some(spool), BudgetError::Store(_)) = (&self.budget.spool, error)
-            && let Err(error) = spool.keep(&*self.budget.store, &self.id, settlement)
+            && let Err(error) = spool.keep(&*self.budget.store, &self.id, settlement, billed)
             && let Some(failure) = &mut self.budget.tally().failure
         {
             failure.push_str(&format!("; nor could it be written down: {error}"));

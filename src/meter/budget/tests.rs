@@ -4,7 +4,7 @@
 use super::*;
 use crate::meter::estimate;
 use crate::meter::store::State;
-use crate::tokens::UsageSource;
+use crate::tokens::{Usage, UsageSource};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -268,4 +268,18 @@ fn what_the_ledger_could_not_be_told_it_is_told_once_it_can_be() {
     lose(reported(90_000));
     drop(budget(&directory));
     assert_eq!(std::fs::metadata(&spool).unwrap().len(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cost_that_the_ledger_could_not_be_told_is_remembered_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let failing = budget(&directory);
+    let permit = failing.reserve(&request(Some(Price::local()))).unwrap().dispatch().unwrap();
+    fail(&directory, true);
+    let usage = Usage { reported_cost: Some(PicoUsd::from_usd(0.5)), ..reported(1_000) };
+    permit.settle(Charge::Usage(usage), "ok", HOUR).unwrap_err();
+    drop(failing);
+    fail(&directory, false);
+    assert!(budget(&directory).has_billed("p", "m").unwrap());
 }

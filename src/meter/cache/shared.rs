@@ -14,7 +14,7 @@ mod seal;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use blake3::Hash;
 use redis::{Cmd, Pipeline, Script};
@@ -99,16 +99,16 @@ pub struct Fetched {
 }
 
 impl Shared {
-    /// The reviews of `team`.
+    /// The reviews of `team`, for which nobody waits after `until`.
     ///
     /// # Errors
     /// [`SharedError`], where the secret cannot be used.
-    pub fn new(team: &Team) -> Result<Self, SharedError> {
+    pub fn new(team: &Team, until: Option<Instant>) -> Result<Self, SharedError> {
         let keys = team.keys()?;
         // A connection and an answer may take so long each, and both together no longer than one
         // answer of the store may.
         let server = Server { timeout: team.server.timeout / 2, ..team.server.clone() };
-        Ok(Self { link: Link::new(server), keys, writes: team.writes })
+        Ok(Self { link: Link::new(server, until), keys, writes: team.writes })
     }
 
     /// Whether the reviews of this run are shared.

@@ -103,7 +103,7 @@ impl RedisStore {
             run: run.to_owned(),
             clock,
             time: AtomicU64::new(0),
-            link: Mutex::new(Link::until(server.clone(), until)),
+            link: Mutex::new(Link::new(server.clone(), until)),
             memory: Mutex::new(Memory::open(directory, server, until)?),
             held: Mutex::default(),
         })

@@ -111,6 +111,7 @@ impl SqliteStore {
             ),
         };
         let run = || {
+            inner.connection.busy_timeout(self.patience.left())?;
             let transaction = inner.connection.transaction_with_behavior(behavior)?;
             let value = step(&transaction)?;
             transaction.commit()?;
@@ -375,8 +376,13 @@ impl Store for SqliteStore {
                  last until then, and what is used counts for them"
             )
         });
-        let place = self.path.display().to_string();
-        Ok(About { place, facts, warnings: warnings.into_iter().collect(), refusal: None })
+        let refusal = self.step(&mut self.lock(), TransactionBehavior::Immediate, |_| Ok(())).err();
+        Ok(About {
+            place: self.path.display().to_string(),
+            facts,
+            warnings: warnings.into_iter().collect(),
+            refusal: refusal.map(|error| error.to_string()),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tokens::{Usage, UsageSource};
 
 /// Codes of a quota that does not come back by waiting a moment. OpenAI and those who speak its
 /// dialect say them in `error.code` or `error.type`, Anthropic in `error.details.error_code`.
-const QUOTA: [&str; 10] = [
+const QUOTA: [&str; 9] = [
     "insufficient_quota",
     "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
@@ -21,7 +21,6 @@ const QUOTA: [&str; 10] = [
     "billing_not_active",
     "billing_error",
     "enforced_spend_limit_reached",
-    GATEWAYS_BUDGET,
 ];
 
 /// LiteLLM's code for a key, team or user whose budget is spent.

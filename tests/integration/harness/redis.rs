@@ -10,6 +10,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to come to what was asked of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct RedisServer {
@@ -134,8 +138,12 @@ impl RedisServer {
             Ok(value) => format!("{value:?}"),
             Err(error) => format!("{} {}", error.code().unwrap_or_default(), error),
         };
-        while !answer().contains(said) {
+        let end = Instant::now() + PATIENCE;
+        let mut last = answer();
+        while !last.contains(said) {
+            assert!(Instant::now() < end, "{command}: {said:?} is not in {last:?}");
             std::thread::yield_now();
+            last = answer();
         }
     }
 

@@ -30,7 +30,7 @@ fn team(address: &str, secret: &str) -> Team {
 }
 
 fn shared(server: &RedisServer, secret: &str) -> Shared {
-    Shared::new(&team(&server.address(), secret)).unwrap()
+    Shared::new(&team(&server.address(), secret), None).unwrap()
 }
 
 fn terms(model: &str) -> Terms {

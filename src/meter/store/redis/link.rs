@@ -27,13 +27,8 @@ pub(crate) struct Link {
 
 impl Link {
     /// A connection to `server`, which is not opened yet. Answers are waited for as long as the server is
-    /// given for each.
-    pub(crate) fn new(server: Server) -> Self {
-        Self::until(server, None)
-    }
-
-    /// [`new`](Self::new), where no answer is waited for after `until`.
-    pub(crate) fn until(server: Server, until: Option<Instant>) -> Self {
+    /// given for each, and not after `until`.
+    pub(crate) fn new(server: Server, until: Option<Instant>) -> Self {
         let patience = Patience { each: server.timeout, until };
         Self { server, patience, connection: None, given_up: None }
     }

@@ -204,7 +204,7 @@ fn what_was_lost_is_charged_by_another_process_too() {
     reserve(&store, "a", 30, &day(100)).unwrap();
     store.dispatch("a", LEASE).unwrap();
     let spool = Spool::of(&machine.place());
-    spool.keep(&store, "a", &settlement(40)).unwrap();
+    spool.keep(&store, "a", &settlement(40), None).unwrap();
     drop(store);
     server.say("FLUSHALL");
     machine.init(true).unwrap();
@@ -339,7 +339,7 @@ fn a_server_that_drips_is_waited_for_as_long_as_is_said_and_once() {
             });
         }
     });
-    let mut link = Link::new(machine.server.clone());
+    let mut link = Link::new(machine.server.clone(), None);
     for _ in 0..3 {
         assert_eq!(fault(link.command::<String>(&redis::cmd("PING"))), Fault::Slow(machine.server.timeout));
     }

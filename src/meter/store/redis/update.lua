@@ -13,7 +13,8 @@ local found = redis.call('GET', KEYS[3])
 if ARGV[6] == 'read' or (found and '1' or '0') ~= ARGV[7] or (found or '') ~= ARGV[8] then
   return {'found', text(now), found and '1' or '0', found or ''}
 end
-redis.call('SET', KEYS[3], ARGV[9], 'PX', ARGV[5])
+-- No shorter than the windows, whatever becomes of the rows.
+redis.call('SET', KEYS[3], ARGV[9], 'PX', text(math.max(tonumber(ARGV[5]), MONTH_KEPT)))
 -- Longer than anybody asks again.
 redis.call('SET', KEYS[4], '', 'PX', 600000)
 redis.call('ZADD', KEYS[2], 0, ARGV[4])

@@ -238,6 +238,8 @@ fn take_over(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch("DROP INDEX requests_month;")?;
     }
     if found < VERSION {
+        // As names are written now.
+        transaction.execute_batch("UPDATE requests SET repository = lower(repository);")?;
         sum_up(&transaction)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

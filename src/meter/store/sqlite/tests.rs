@@ -13,6 +13,9 @@ use crate::meter::store::Place;
 use crate::meter::{Limit, Scope, Unit, Window};
 use crate::tokens::{Usage, UsageSource};
 
+/// Longer than a test may take.
+const LOCKED_FOR_LONG: Duration = Duration::from_secs(24 * 3600);
+
 /// 2026-11-30T23:59:59.000Z, a second before day and month end.
 const LATE: u64 = 1_796_083_199_000;
 
@@ -176,6 +179,18 @@ fn a_locked_ledger_is_waited_for_and_then_named() {
     assert!(matches!(locked, Err(StoreError::Locked { waited_ms: 20, .. })), "{locked:?}");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.reserve(&request, &Limits::default()).unwrap(), Admission::Granted);
+}
+
+#[test]
+fn a_run_whose_time_is_over_waits_for_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store =
+        SqliteStore::open_waiting(directory.path(), "run", Box::new(|| LATE), patient(LOCKED_FOR_LONG))
+            .unwrap();
+    store.patience.until = Some(Instant::now());
+    let other = Connection::open(directory.path().join("ledger.sqlite")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(matches!(asked(&store), Err(StoreError::Locked { waited_ms: 0, .. })));
 }
 
 #[test]

@@ -49,7 +49,7 @@ CREATE INDEX requests_run ON requests (run, state, tokens, cost);
 CREATE INDEX requests_month ON requests (month, day, state, tokens, cost);
 CREATE INDEX requests_open ON requests (run) WHERE state IN ('reserved', 'dispatched');
 INSERT INTO requests VALUES
-    ('b', 'r1', 'settled', 1795435200000, '2026-11-23', '2026-11', 1795435350000, 'web', 'main', 'pay', 'pre-commit',
+    ('b', 'r1', 'settled', 1795435200000, '2026-11-23', '2026-11', 1795435350000, 'Acme/Web', 'main', 'pay', 'pre-commit',
      'openai', 'gpt', 'remote', 900, 100, 700, 50, 60, 'reported', 760, 4200, 'user', 1810, 402, 'hash', 830, 'ok'),
     ('a', 'r2', 'dispatched', 1795435200000, '2026-11-23', '2026-11', 1795435350000, 'web', NULL, NULL, 'pre-push',
      'openai', 'gpt', 'remote', 200, 40, NULL, NULL, NULL, NULL, 240, 1300, 'user', 0, 0, 'hash', NULL, NULL),
@@ -88,6 +88,7 @@ fn a_ledger_of_version_1_keeps_its_rows_and_its_totals() {
     assert_eq!((usage.input, usage.cached_input, usage.cache_write, usage.output), (700, 50, 0, 60));
     assert_eq!(rows[0].cost.map(|cost| cost.0), Some(4200));
     assert_eq!(rows[0].attribution.team.as_deref(), Some("pay"));
+    assert_eq!(rows[0].attribution.repository, "acme/web");
     assert_eq!(rows[2].outcome.as_deref(), Some("budget:day"));
     // What it took counts on, and what was held is resolved as ever.
     assert_eq!(store.reap().unwrap(), 1);
