@@ -227,7 +227,8 @@ impl Budget {
 
     /// [`open`](Self::open) for a part of a hook run, whose limits hold for all its parts together.
     /// Parts follow one another: of one run, one budget at a time is open. It has to be over by
-    /// `deadline`, and the store makes it later by a second at the most.
+    /// `deadline`, and the store makes it later by a second at the most; where it fails and another
+    /// process holds the spool, that is waited for as long again.
     ///
     /// # Errors
     /// [`BudgetError::Store`] with what to do about it.
