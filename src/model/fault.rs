@@ -102,7 +102,11 @@ impl Fault<'_> {
     /// No byte of the request left: name look-up, connection, proxy or TLS failed.
     pub(super) fn unreachable(self, unmade: &Unmade) -> Box<AskError> {
         let is_away = self.0.is_local() && unmade.is_refused;
-        let advice = if self.0.is_local() { "start the server" } else { "check network, proxy and base_url" };
+        let advice = match self.0.is_local() {
+            true if unmade.is_refused => "start the server",
+            true => "check the server there, and http or https in base_url",
+            false => "check network, proxy and base_url",
+        };
         let health = if is_away { Health::Away } else { Health::Failed(None) };
         let more = format!(" ({}): {advice}", self.words(&unmade.cause));
         let mut error = self.error(Reason::Unreachable, Charge::Nothing, health, "cannot be reached", &more);
