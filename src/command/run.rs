@@ -3,7 +3,6 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::change::collect::Range;
 use crate::check::fix::fix;
 use crate::check::pack::RuleSet;
 use crate::cli::{DryRun, Hook, Run, Scope};
@@ -18,7 +17,7 @@ use crate::pipeline::{self, Options};
 use crate::report::{self, Mode, Outcome, Report};
 use crate::text::one_line;
 
-use super::range::{ORIGIN, Wanted, ranges, unpushed};
+use super::range::{Branch, ORIGIN, Subject, Wanted, ranges, unpushed};
 
 /// Reviews what a hook is about, and speaks only if there is something to say.
 ///
@@ -49,8 +48,8 @@ pub(super) fn execute(
     }
     options.ask_anew = args.no_cache;
     let remote = args.arguments.first().and_then(|remote| remote.to_str());
-    let ranges = ranges(&repository, args.hook, wanted, remote)?;
-    let mut reports = reports(&repository, ranges, Mode::Review, &mut options)?;
+    let subjects = ranges(&repository, args.hook, wanted, remote)?;
+    let mut reports = reports(&repository, subjects, Mode::Review, &mut options)?;
     for report in &mut reports {
         report.notes.extend(config.notes.iter().cloned());
         if args.all_files {
@@ -109,12 +108,12 @@ pub(super) fn previews(
     wanted: Wanted<'_>,
     options: &mut Options,
 ) -> Result<Vec<Report>, Error> {
-    let mut ranges = ranges(repository, hook, wanted, None)?;
-    if ranges.is_empty() {
+    let mut subjects = ranges(repository, hook, wanted, None)?;
+    if subjects.is_empty() {
         // Whoever asks for a preview without a terminal is not git, and names no refs.
-        ranges = unpushed(repository, ORIGIN)?;
+        subjects = unpushed(repository, ORIGIN)?;
     }
-    reports(repository, ranges, Mode::Preview, options)
+    reports(repository, subjects, Mode::Preview, options)
 }
 
 /// What the baseline knows and nobody finds any more.
@@ -152,13 +151,18 @@ pub(super) fn between(scope: &Scope) -> Wanted<'_> {
 /// of tokens, which the store adds up under the name of the run.
 fn reports(
     repository: &Repository,
-    ranges: Vec<Range>,
+    subjects: Vec<Subject>,
     mode: Mode,
     options: &mut Options,
 ) -> Result<Vec<Report>, Error> {
+    let checked_out = options.attribution.branch.clone();
     let mut end = None;
     let mut reports = Vec::new();
-    for range in ranges {
+    for Subject { range, branch } in subjects {
+        options.attribution.branch = match branch {
+            Branch::CheckedOut => checked_out.clone(),
+            Branch::Pushed(name) => name,
+        };
         let report = pipeline::run(repository, range, mode, options, &mut end)?;
         if let Some(barrier) = report.barrier.as_ref().filter(|barrier| barrier.reason == Reason::Store) {
             // A ledger that fails is waited for once.

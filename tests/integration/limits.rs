@@ -164,10 +164,18 @@ fn the_refs_of_one_push_share_one_limit() {
         repo.stage("a.py", module(4, version));
         repo.git(["commit", "--quiet", "-m", "next"]).expect(0);
         let head = repo.git(["rev-parse", "HEAD"]).expect(0).stdout;
-        lines += &format!("refs/heads/b {} refs/heads/b {}\n", head.trim(), base.trim());
+        let name = if version == 2 { "refs/tags/t" } else { &format!("refs/heads/b{version}") };
+        lines += &format!("{name} {} {name} {}\n", head.trim(), base.trim());
     }
     let said = repo.hookgate_reads(["run", "pre-push", "--", "origin", "url"], &lines).expect(0);
     assert!(said.stdout.contains("[budget:hook]"), "{said:#?}");
     assert!(!provider.requests().is_empty());
     assert!(provider.served_tokens() <= 2000, "{}", provider.served_tokens());
+    // Each is charged to its own branch, whichever is checked out.
+    let spend = repo.hookgate(["spend", "--by", "branch", "--format", "json"]).expect(0).json();
+    let branches: Vec<_> =
+        spend["groups"].as_array().unwrap().iter().map(|group| &group["key"]["branch"]).collect();
+    for branch in [serde_json::Value::Null, "b3".into(), "b4".into(), "b5".into()] {
+        assert!(branches.contains(&&branch), "{branch} in {branches:?}");
+    }
 }
