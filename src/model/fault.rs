@@ -214,12 +214,7 @@ impl Fault<'_> {
     pub(super) fn short_read(self, usage: Usage, expected: u64, counted: u64) -> Box<AskError> {
         let what = format!("read {} of about {expected} prompt tokens", usage.input);
         let more = ": give the model a larger context or lower the hook's token_limit";
-        let usage = Usage {
-            input: counted.max(usage.input),
-            source: UsageSource::Counted,
-            reported_cost: None,
-            ..usage
-        };
+        let usage = Usage { input: counted.max(usage.input), source: UsageSource::Counted, ..usage };
         self.error(Reason::ShortRead, Charge::Usage(usage), Health::Failed(None), &what, more)
     }
 

@@ -16,10 +16,10 @@ use super::prompt::Request;
 use super::reply::{self, Reply};
 use super::{Endpoint, EndpointError, gateway};
 use crate::meter::Attribution;
-use crate::meter::budget::Dispatched;
+use crate::meter::budget::{Charge, Dispatched};
 use crate::meter::calendar::since_epoch;
 use crate::payload::Payload;
-use crate::tokens::UsageSource;
+use crate::tokens::{PicoUsd, Usage, UsageSource};
 
 pub use super::fault::AskError;
 use notice::Notice;
@@ -109,38 +109,19 @@ impl Client {
     ) -> Result<Reply, Box<AskError>> {
         let fault = Fault(endpoint);
         let response = self.post(request, endpoint, attribution, deadline)?;
+        let said = gateway::cost(|name| response.headers().get(name)?.to_str().ok());
         let status = response.status();
         if !status.is_success() {
             let mut notice = notice(response, deadline);
             notice.usage = notice.usage.filter(|usage| reply::is_believed(usage, request));
-            return Err(fault.status(status.as_u16(), &notice));
+            return Err(at_cost(fault.status(status.as_u16(), &notice), said, request));
         }
-        let cost = gateway::cost(|name| response.headers().get(name)?.to_str().ok());
-        let body = read(response, deadline).map_err(|broken| fault.broken(broken))?;
-        let mut answer =
-            endpoint.dialect.answer(&body).map_err(|unreadable| fault.unreadable(&unreadable))?;
-        if let Some(usage) = &mut answer.usage {
-            usage.reported_cost = usage.reported_cost.or(cost);
+        let body = read(response, deadline).map_err(|broken| at_cost(fault.broken(broken), said, request))?;
+        let cost = dialect::cost(&body).or(said);
+        match validate(&body, request, payload, endpoint) {
+            Ok(reply) => Ok(Reply { usage: Usage { reported_cost: cost, ..reply.usage }, ..reply }),
+            Err(error) => Err(at_cost(error, cost, request)),
         }
-        let usage = reply::usage(&answer, request);
-        if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
-            return Err(fault.short_read(usage, request.prompt_tokens, request.input_tokens));
-        }
-        match &answer.finish {
-            Finish::Complete | Finish::Length => {}
-            Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
-            Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
-        }
-        let is_full = answer.finish == Finish::Length
-            && usage.source == UsageSource::Reported
-            && usage.output < request.max_output_tokens;
-        reply::read(&answer, payload, usage).map_err(|why| {
-            if is_full {
-                fault.no_room(usage, request.max_output_tokens)
-            } else {
-                fault.off_schema(usage, &why)
-            }
-        })
     }
 
     fn post(
@@ -222,6 +203,45 @@ impl Loopback {
         let body = read(response, deadline).ok()?;
         Some((status, serde_json::from_str(&body).ok()?))
     }
+}
+
+/// Reads the body of an answer, and validates it against the payload.
+fn validate(
+    body: &str,
+    request: &Request,
+    payload: &Payload,
+    endpoint: &Endpoint,
+) -> Result<Reply, Box<AskError>> {
+    let fault = Fault(endpoint);
+    let answer = endpoint.dialect.answer(body).map_err(|unreadable| fault.unreadable(&unreadable))?;
+    let usage = reply::usage(&answer, request);
+    if usage.input * 100 < request.prompt_tokens * READ_SHARE_PERCENT {
+        return Err(fault.short_read(usage, request.prompt_tokens, request.input_tokens));
+    }
+    match &answer.finish {
+        Finish::Complete | Finish::Length => {}
+        Finish::Refused => return Err(fault.refusal(usage, &answer.text)),
+        Finish::Other(word) => return Err(fault.off_schema(usage, &format!("it stopped with {word:?}"))),
+    }
+    let is_full = answer.finish == Finish::Length
+        && usage.source == UsageSource::Reported
+        && usage.output < request.max_output_tokens;
+    reply::read(&answer, payload, usage).map_err(|why| {
+        if is_full { fault.no_room(usage, request.max_output_tokens) } else { fault.off_schema(usage, &why) }
+    })
+}
+
+/// What a request is charged whose server says what it cost: that much, however many tokens it took.
+fn at_cost(mut error: Box<AskError>, cost: Option<PicoUsd>, request: &Request) -> Box<AskError> {
+    if cost.is_some() {
+        let usage = match error.charge {
+            Charge::Usage(usage) => usage,
+            Charge::Nothing => Usage { source: UsageSource::Reported, ..Usage::default() },
+            Charge::Full => reply::estimate(request),
+        };
+        error.charge = Charge::Usage(Usage { reported_cost: cost, ..usage });
+    }
+    error
 }
 
 /// What a response of failure says. Its status is the fact; its words are welcome if they come in time.

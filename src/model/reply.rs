@@ -112,14 +112,19 @@ pub(super) fn is_believed(usage: &Usage, request: &Request) -> bool {
 /// before us has by our own count, which is as far as tokenizers differ, are replaced by that count.
 pub(super) fn usage(answer: &Answer, request: &Request) -> Usage {
     let Some(usage) = answer.usage.filter(|usage| is_believed(usage, request)) else {
-        let (input, output) = (request.reserved_input, request.max_output_tokens);
-        return Usage { input, output, source: UsageSource::Estimated, ..Usage::default() };
+        return estimate(request);
     };
     let counted = Tokenizer::load().count(&answer.text);
     if usage.output < counted / 2 {
         return Usage { output: counted, source: UsageSource::Counted, ..usage };
     }
     usage
+}
+
+/// What was reserved, where nothing else is known.
+pub(super) fn estimate(request: &Request) -> Usage {
+    let (input, output) = (request.reserved_input, request.max_output_tokens);
+    Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
 }
 
 /// Validates an answer against the payload that was asked about; `usage` is what it took. The error

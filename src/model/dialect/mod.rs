@@ -164,6 +164,19 @@ pub(super) fn reported_cost(usd: f64) -> Option<PicoUsd> {
     possible.then(|| PicoUsd::from_usd(usd)).filter(|&cost| cost > PicoUsd::ZERO)
 }
 
+/// What a body says that the request cost, whatever else of it can be read: `usage.cost` in USD, a number
+/// of OpenRouter's and an object of Perplexity's.
+pub(super) fn cost(body: &str) -> Option<PicoUsd> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let (usage, cost) = (&body["usage"], &body["usage"]["cost"]);
+    let fee = cost.as_f64().or_else(|| cost["total_cost"].as_f64())?;
+    if usage["is_byok"].as_bool() != Some(true) {
+        return reported_cost(fee);
+    }
+    // OpenRouter asked with the user's own key: the fee is not the cost without the upstream's share.
+    reported_cost(fee + usage["cost_details"]["upstream_inference_cost"].as_f64()?)
+}
+
 /// Serialises a request. Structs keep their fields in order, so equal questions give equal bytes.
 fn to_json(request: &impl serde::Serialize) -> String {
     serde_json::to_string(request).expect("strings, numbers and booleans always serialise")
@@ -171,7 +184,26 @@ fn to_json(request: &impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::complaint;
+    use super::*;
+
+    #[test]
+    fn a_cost_is_believed_where_it_can_be_one() {
+        // Nothing else of the body has to be what an answer is.
+        let cost = |usage: &str| cost(&format!(r#"{{"usage":{{{usage}}}}}"#)).map(PicoUsd::as_usd);
+        assert_eq!(cost(r#""cost":0.00123,"is_byok":false,"prompt_tokens":-1"#), Some(0.001_23));
+        // The fee of a request with the user's own key is not what it cost.
+        let byok = r#""cost":0.0001,"is_byok":true"#;
+        assert_eq!(cost(byok), None);
+        let with_upstream = format!(r#"{byok},"cost_details":{{"upstream_inference_cost":0.002}}"#);
+        assert_eq!(cost(&with_upstream), Some(0.002_1));
+        assert_eq!(cost(r#""cost":{"total_cost":0.005,"request_cost":0.004}"#), Some(0.005));
+        for nonsense in ["0", "0.0", "-0.01", "1e300", "\"0.01\"", "null", "[1]", "{}", "1e-300"] {
+            assert_eq!(cost(&format!(r#""cost":{nonsense}"#)), None, "{nonsense}");
+        }
+        for body in ["", "7", "[]", r#"{"usage":null}"#, r#"{"usage":[{"cost":1}]}"#] {
+            assert_eq!(super::cost(body), None, "{body}");
+        }
+    }
 
     #[test]
     fn a_servers_words_are_found_wherever_they_stand() {

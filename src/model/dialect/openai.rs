@@ -1,11 +1,10 @@
 //! OpenAI's chat completions, which llama.cpp, vLLM, LM Studio and OpenRouter speak as well.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::super::schema::Schema;
-use super::{Answer, Finish, Message, Question, Unreadable, reported, reported_cost, to_json};
-use crate::tokens::{PicoUsd, Usage};
+use super::{Answer, Finish, Message, Question, Unreadable, reported, to_json};
+use crate::tokens::Usage;
 
 pub(super) const PATH: &str = "/chat/completions";
 
@@ -72,17 +71,11 @@ struct Said {
 
 #[derive(Deserialize)]
 struct Figures {
-    prompt_tokens: u64,
-    completion_tokens: u64,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
     /// DeepSeek's name for `cached_tokens`.
     prompt_cache_hit_tokens: Option<u64>,
-    /// In USD: a number of OpenRouter's, an object of Perplexity's. It is no part of the dialect, so it
-    /// may be anything.
-    cost: Option<Value>,
-    cost_details: Option<Value>,
-    /// Whether OpenRouter asked with the user's own key, so that `cost` is its fee alone.
-    is_byok: Option<Value>,
 }
 
 /// Subsets of `prompt_tokens`.
@@ -94,27 +87,14 @@ struct Details {
 
 impl Figures {
     fn usage(self) -> Option<Usage> {
-        let cost = self.cost();
         let details = self.prompt_tokens_details.unwrap_or_default();
         reported(Usage {
-            input: self.prompt_tokens,
+            input: self.prompt_tokens?,
             cached_input: details.cached_tokens.or(self.prompt_cache_hit_tokens).unwrap_or(0),
             cache_write: details.cache_write_tokens.unwrap_or(0),
-            output: self.completion_tokens,
-            reported_cost: cost,
+            output: self.completion_tokens?,
             ..Usage::default()
         })
-    }
-
-    fn cost(&self) -> Option<PicoUsd> {
-        let cost = self.cost.as_ref()?;
-        let fee = cost.as_f64().or_else(|| cost.get("total_cost")?.as_f64())?;
-        if !self.is_byok.as_ref().and_then(Value::as_bool).unwrap_or(false) {
-            return reported_cost(fee);
-        }
-        // Without the upstream's share the fee is not the cost.
-        let upstream = self.cost_details.as_ref()?.get("upstream_inference_cost")?.as_f64()?;
-        reported_cost(fee + upstream)
     }
 }
 
@@ -163,27 +143,6 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(answer, Answer { text: "{}".to_owned(), usage: Some(usage), finish: Finish::Complete });
-    }
-
-    #[test]
-    fn a_cost_is_believed_where_it_can_be_one() {
-        let cost = |figures: &str| {
-            let body = format!(
-                r#"{{"choices":[{{"message":{{"content":"{{}}"}},"finish_reason":"stop"}}],
-                "usage":{{"prompt_tokens":812,"completion_tokens":64,{figures}}}}}"#
-            );
-            answer(&body).unwrap().usage.unwrap().reported_cost.map(PicoUsd::as_usd)
-        };
-        assert_eq!(cost(r#""cost":0.00123,"is_byok":false"#), Some(0.001_23));
-        // The fee of a request with the user's own key is not what it cost.
-        let byok = r#""cost":0.0001,"is_byok":true"#;
-        assert_eq!(cost(byok), None);
-        let with_upstream = format!(r#"{byok},"cost_details":{{"upstream_inference_cost":0.002}}"#);
-        assert_eq!(cost(&with_upstream), Some(0.002_1));
-        assert_eq!(cost(r#""cost":{"total_cost":0.005,"request_cost":0.004}"#), Some(0.005));
-        for nonsense in ["0", "0.0", "-0.01", "1e300", "\"0.01\"", "null", "[1]", "{}", "1e-300"] {
-            assert_eq!(cost(&format!(r#""cost":{nonsense}"#)), None, "{nonsense}");
-        }
     }
 
     #[test]

@@ -60,6 +60,43 @@ fn usage(charge: Charge) -> bool {
     matches!(charge, Charge::Usage(usage) if usage.source == UsageSource::Reported)
 }
 
+/// As a gateway's header says it, or the body.
+#[test]
+fn what_a_request_cost_is_charged_whatever_else_is_said() {
+    let answer = |usage: &str| {
+        format!(
+            r#"{{"choices":[{{"message":{{"content":"{{\"findings\":[]}}"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
+        )
+    };
+    let replies = [
+        (200, answer("null"), true),
+        (200, answer("{}"), true),
+        (200, answer(r#"{"prompt_tokens":0,"completion_tokens":0}"#), true),
+        (200, answer(r#"{"prompt_tokens":99999999,"completion_tokens":5}"#), true),
+        // A short read.
+        (200, answer(r#"{"prompt_tokens":1,"completion_tokens":1}"#), false),
+        (200, "no JSON".to_owned(), true),
+        (500, "{}".to_owned(), true),
+        (400, "{}".to_owned(), false),
+    ];
+    for (status, body, takes_all) in replies {
+        let in_body = body.replace("\"usage\":{", "\"usage\":{\"cost\":0.6,").replace(",}", "}");
+        let header = Say::status(status, &body).header("x-litellm-response-cost", "0.6");
+        let said = [Some(header), (in_body != body).then(|| Say::status(status, &in_body))];
+        for reply in said.into_iter().flatten() {
+            let provider = Provider::always(reply);
+            let endpoint = endpoint(DIALECTS[0], &provider.base_url());
+            let request = prompt::render(&payload(), &endpoint, false, &Tokenizer::load());
+            let charge =
+                ask(&endpoint, soon()).map_or_else(|error| error.charge, |it| Charge::Usage(it.usage));
+            let Charge::Usage(usage) = charge else { panic!("{charge:?} for {status} {body}") };
+            assert_eq!(usage.reported_cost.map(PicoUsd::as_usd), Some(0.6), "{status} {body}");
+            let reserved = request.reserved_input + request.max_output_tokens;
+            assert_eq!(usage.total() == reserved, takes_all, "{usage:?} for {status} {body}");
+        }
+    }
+}
+
 #[test]
 fn a_finding_arrives_with_what_the_provider_counted() {
     for dialect in DIALECTS {
